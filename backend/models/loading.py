@@ -1,0 +1,265 @@
+"""Opening a model for reading (workers only): trunk, head, inputs, sites and device."""
+
+import json
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from backend.errors import ModelError
+from backend.models.families import BY_TYPE, Family
+from backend.models.inputs import Inputs, TextInputs, open_inputs
+from backend.models.sources import ModelSource
+from backend.models.taps import Tap, family_of, find_blocks, find_module, find_taps
+from backend.settings import Settings
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a model runs, in which precision, and why."""
+
+    name: str
+    dtype: torch.dtype
+    reason: str
+
+
+@dataclass
+class LoadedModel:
+    """A model in evaluation mode with everything that captures and analyses ask of it."""
+
+    source: ModelSource
+    model: nn.Module
+    trunk: nn.Module  # the model without its head; what captures run
+    head: nn.Module | None
+    family: Family
+    modality: str
+    inputs: Inputs
+    device: Device
+    taps: dict[str, Tap] = field(repr=False)
+    n_blocks: int
+    max_tokens: int = 512
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        return tuple(self.taps)
+
+    @property
+    def is_decoder(self) -> bool:
+        """Whether it predicts next tokens: what a logit lens needs."""
+        return self.modality == "text" and type(self.model).__name__.endswith(
+            ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+        )
+
+    def tokenize(self, texts: list[str]) -> dict[str, torch.Tensor]:
+        """Padded `input_ids` and `attention_mask`, int64 (batch, length), on the device."""
+        prepared = self.inputs.prepare(texts, max_tokens=self.max_tokens)
+        batch = self.inputs.collate(prepared.samples)
+        return {k: v.to(self.device.name) for k, v in batch.inputs.items()}
+
+    def tokens(self, ids: list[int]) -> list[str]:
+        """The text of each token id."""
+        if not isinstance(self.inputs, TextInputs):
+            raise ModelError(f"{self.source.ref} has no tokenizer.", "Pick a text model.")
+        return [self.inputs.tokenizer.decode([i]) for i in ids]  # type: ignore[attr-defined]
+
+    @torch.inference_mode()
+    def states(
+        self, texts: list[str], sites: tuple[str, ...]
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+        """Unpooled states of some texts: site -> (batch, length, width), and the mask."""
+        from backend.models.hooks import reading
+
+        batch = self.tokenize(texts)
+        kept: dict[str, torch.Tensor] = {}
+        taps = {s: self.taps[s] for s in sites if s != "head"}
+        with reading(taps, lambda site, hidden: kept.__setitem__(site, hidden.clone())):
+            self.trunk(**batch)
+        return kept, batch["attention_mask"].bool()
+
+    @torch.inference_mode()
+    def head_logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits of states after the final norm, in float32, with the model's own capping."""
+        if self.head is None:
+            raise ModelError(f"{self.source.ref} has no output head.", "Pick a language model.")
+        logits = self.head(hidden.to(next(self.head.parameters()).dtype)).float()
+        config = getattr(self.model, "config", None)
+        if cap := getattr(config, "final_logit_softcapping", None):
+            logits = cap * torch.tanh(logits / cap)
+        if scale := getattr(config, "logits_scaling", None):
+            logits = logits / scale
+        if scale := getattr(config, "logit_scale", None):
+            logits = logits * scale
+        return logits
+
+    @torch.inference_mode()
+    def lens_logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logit lens: final norm, then head, on a state of the stream (nostalgebraist, 2020)."""
+        norm = find_module(self.trunk, self.family.final) if self.family.final else None
+        return self.head_logits(norm(hidden) if norm is not None else hidden)
+
+
+def choose_device(wanted: str, stored: torch.dtype) -> Device:
+    """cuda, then mps, then cpu; half precision only where the hardware computes in it."""
+    if wanted == "auto":
+        has_mps = torch.backends.mps.is_available()
+        wanted = "cuda" if torch.cuda.is_available() else "mps" if has_mps else "cpu"
+    if wanted == "cpu":
+        why = "no CUDA or MPS device was found" if not torch.cuda.is_available() else "as set"
+        return Device("cpu", torch.float32, f"{why}; float32, which a CPU computes exactly")
+    if wanted == "mps":
+        return Device("mps", torch.float32, "Apple GPU; float32")
+    half = stored in (torch.bfloat16, torch.float16)
+    if half and stored == torch.bfloat16 and not torch.cuda.is_bf16_supported():
+        return Device(wanted, torch.float32, "this GPU lacks bfloat16; float32")
+    name = torch.cuda.get_device_name()
+    return Device(wanted, stored if half else torch.float32, f"{name}; the weights' own precision")
+
+
+def read_config(source: ModelSource) -> dict:
+    """config.json as a mapping; for GGUF what transformers makes of its header."""
+    if source.file:
+        import transformers
+
+        config = transformers.AutoConfig.from_pretrained(source.folder, gguf_file=source.file)
+        return config.to_dict()
+    return json.loads((source.folder / "config.json").read_text())
+
+
+def build(source: ModelSource, config: dict, *, trust: bool, weights: bool) -> nn.Module:
+    """The module that the config names, with its weights or on the meta device without them."""
+    if "architecture" in config:
+        from backend.models import convnets
+
+        if weights:
+            return convnets.from_folder(source.folder)
+        with torch.device("meta"):
+            return convnets.from_config(config)
+    import transformers
+
+    kind = _class_for(source, config, transformers)
+    if weights:
+        options: dict = {"dtype": torch.float32, "trust_remote_code": trust}
+        if source.file:
+            from transformers.utils.quantization_config import GgufConfig
+
+            options |= dict(gguf_file=source.file, quantization_config=GgufConfig(dequantize=True))
+        else:
+            options["dtype"] = "auto"
+            options["use_safetensors"] = True
+        return kind.from_pretrained(source.folder, **options)
+    extra = {"gguf_file": source.file} if source.file else {}
+    parsed = transformers.AutoConfig.from_pretrained(
+        source.folder, trust_remote_code=trust, **extra
+    )
+    with torch.device("meta"):
+        return kind.from_config(parsed) if hasattr(kind, "from_config") else kind(parsed)
+
+
+def _class_for(source: ModelSource, config: dict, transformers) -> type:
+    """The class that wrote the checkpoint, or the plain model of its type."""
+    names = config.get("architectures") or []
+    kind = getattr(transformers, names[0], None) if names else None
+    if kind is not None:
+        return kind
+    if "auto_map" in config:
+        return transformers.AutoModelForCausalLM
+    if config.get("model_type") not in transformers.CONFIG_MAPPING:
+        raise ModelError(
+            f"{source.ref} is of type {config.get('model_type')!r}, which this version of "
+            f"transformers ({transformers.__version__}) does not know.",
+            "Upgrade transformers, or pick another model.",
+        )
+    return transformers.AutoModel
+
+
+def split_trunk(model: nn.Module, family_trunk: str) -> tuple[nn.Module, nn.Module | None]:
+    """The part that captures run, and the output head if there is one."""
+    base = getattr(model, "base_model", model)
+    if family_trunk and (inner := find_module(base, family_trunk)) is not None:
+        base = inner
+    head = None
+    if hasattr(model, "get_output_embeddings"):
+        head = model.get_output_embeddings()  # type: ignore[operator]
+    head = head if head is not None else getattr(model, "classifier", None)
+    return base, head
+
+
+def dissect(model: nn.Module, config: dict, ref: str) -> tuple[nn.Module, nn.Module | None, Family]:
+    """Trunk, head and family of a model; ModelError when it has no stack of blocks."""
+    kind = config.get("architecture") or config.get("model_type", "")
+    known = BY_TYPE.get(kind)
+    trunk, head = split_trunk(model, known.trunk if known else "")
+    main = getattr(model, "main_input_name", "input_ids")
+    modality = {"pixel_values": "image", "input_values": "audio", "input_features": "audio"}.get(
+        main, "text"
+    )
+    family = family_of(kind, trunk, known.modality if known else modality)
+    if family is None:
+        raise ModelError(
+            f"{ref} ({type(model).__name__}) has no list of equal blocks to call its depth.",
+            "Penultimate reads stacks of blocks; pick a transformer or a convolutional net.",
+        )
+    return trunk, head, family
+
+
+def load(source: ModelSource, settings: Settings) -> LoadedModel:
+    """Open a model on the best device there is, ready to be read."""
+    if threads := os.environ.get("PENULTIMATE_THREADS"):
+        torch.set_num_threads(int(threads))
+    config = read_config(source)
+    try:
+        model = build(source, config, trust=settings.trust_remote_code, weights=True)
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
+        first = str(error).strip().splitlines()[0][:240] if str(error).strip() else repr(error)
+        raise ModelError(
+            f"{source.ref} cannot be opened: {first}",
+            "Check that config.json and the safetensors belong together.",
+        ) from error
+    trunk, head, family = dissect(model, config, source.ref)
+    stored = next(model.parameters()).dtype
+    device = choose_device(settings.device, stored)
+    model = _place(model, device).eval().requires_grad_(False)
+    taps = find_taps(trunk, family, head)
+    inputs = open_inputs(source.folder, family.modality, config, gguf=source.file)
+    return LoadedModel(
+        source, model, trunk, head, family, family.modality, inputs, device, taps,
+        len(find_blocks(trunk, family.blocks)), settings.max_tokens,
+    )  # fmt: skip
+
+
+def _place(model: nn.Module, device: Device) -> nn.Module:
+    """On one device, or over all of them when one GPU cannot hold it."""
+    if device.name.startswith("cuda"):
+        size = sum(p.numel() for p in model.parameters()) * device.dtype.itemsize
+        free = torch.cuda.mem_get_info()[0]
+        if size > 0.85 * free:
+            from accelerate import dispatch_model, infer_auto_device_map
+
+            model = model.to(device.dtype)
+            return dispatch_model(model, infer_auto_device_map(model, dtype=device.dtype))
+    return model.to(device=device.name, dtype=device.dtype)
+
+
+class ModelShelf:
+    """The models that this process keeps open, the longest unused one closed first."""
+
+    def __init__(self, capacity: int = 2, opener: Callable[..., LoadedModel] = load):
+        self.capacity, self.opener = capacity, opener
+        self._open: OrderedDict[tuple, LoadedModel] = OrderedDict()
+
+    def get(self, source: ModelSource, settings: Settings) -> LoadedModel:
+        key = (source.model_id, settings.device, settings.max_tokens)
+        if key not in self._open:
+            while len(self._open) >= self.capacity:
+                self._open.popitem(last=False)
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+            self._open[key] = self.opener(source, settings)
+        self._open.move_to_end(key)
+        return self._open[key]
+
+
+SHELF = ModelShelf()

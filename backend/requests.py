@@ -1,0 +1,40 @@
+"""What is asked of the workbench, as values: they travel into jobs, keys and URLs."""
+
+from dataclasses import asdict, dataclass, field
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """An analysis of one model (or two) on one data set.
+
+    `pooling` and `rows` may be empty: the model's own pooling, and all rows.
+    """
+
+    analysis: str
+    model: str
+    data: str
+    other: str = ""  # a second model, on the same rows
+    sites: str = "all"
+    pooling: str = ""
+    rows: int = 0
+    seed: int = 0
+    half: bool = False
+    parameters: dict = field(default_factory=dict)
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class CaptureAsk:
+    """Vectors of one model on one data set."""
+
+    model: str
+    data: str
+    sites: str = "all"
+    pooling: str = ""
+    rows: int = 0
+    half: bool = False
+
+    def to_json(self) -> dict:
+        return asdict(self)

@@ -1,0 +1,111 @@
+"""What workers are asked to do: plain functions that take values and hand back paths and numbers.
+
+The last argument is always the job's Ticker. Heavy libraries are imported here, in the worker.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from backend.analyses.result import Body
+from backend.capture.view import CaptureView
+from backend.data.dataset import Dataset, open_dataset
+from backend.jobs.ticks import Ticker
+from backend.models.sources import ModelSource, find_source
+from backend.settings import Settings
+
+
+def warm_up(ticker: Ticker) -> str:
+    """Import what the first real call would wait for; returns torch's version."""
+    import torch
+    import transformers
+
+    return f"torch {torch.__version__}, transformers {transformers.__version__}"
+
+
+def resolve_model(settings: Settings, ref: str, ticker: Ticker) -> tuple[ModelSource, dict]:
+    """Find (and if need be fetch) a model, and say what it is without loading its weights."""
+    from backend.models.describe import describe
+
+    if ref.startswith("demo:"):
+        from backend.demo import ensure
+        from backend.models.sources import from_folder
+
+        folder = ensure(ref.removeprefix("demo:"), settings, ticker.progress)
+        source = from_folder(ref, Path(str(folder)), settings=settings)
+    else:
+        source = find_source(ref, settings=settings, progress=ticker.progress)
+    return source, describe(source, settings)
+
+
+def resolve_data(
+    settings: Settings, ref: str, text_column: str | None, name: str | None, ticker: Ticker
+) -> Dataset:
+    """Read a data file, folder or demo set into the store's own form."""
+    if ref.startswith("demo:"):
+        from backend.demo import ensure
+
+        made = ensure(ref.removeprefix("demo:"), settings, ticker.progress)
+        assert isinstance(made, Dataset)
+        return made
+    from backend.data.sources import read_data
+
+    return read_data(
+        Path(ref).expanduser(), root=settings.data, settings=settings,
+        text_column=text_column, name=name, progress=ticker.progress,
+    )  # fmt: skip
+
+
+def capture_shard(
+    settings: Settings, source: ModelSource, folder: Path, task, budget: int | None, ticker: Ticker
+):
+    """One shard of a capture; see backend.capture.shard."""
+    from backend.capture import shard
+    from backend.models.loading import SHELF
+
+    ticker.check()
+    model = SHELF.get(source, settings)
+    return shard.capture_shard(
+        model, open_dataset(folder), task,
+        max_tokens=settings.max_tokens, budget=budget, check=ticker.check,
+    )  # fmt: skip
+
+
+def verify_capture(
+    settings: Settings, source: ModelSource, view: CaptureView, n_rows: int, ticker: Ticker
+) -> dict:
+    """Hold the first rows of a capture against the plain forward pass."""
+    from backend.capture.verify import verify
+    from backend.models.loading import SHELF
+
+    ticker.check()
+    few = replace(view, n=n_rows)
+    rows = few.rows()
+    stored = {site: few.vectors(site) for site in few.sites}
+    check = verify(SHELF.get(source, settings), view.dataset, rows, stored, view.pooling)
+    return check.to_json()
+
+
+def analyse(
+    settings: Settings, key: str, views: tuple[CaptureView, ...], source: ModelSource | None,
+    seed: int, parameters: dict, ticker: Ticker,
+) -> Body:  # fmt: skip
+    """Run one registered analysis."""
+    from backend.analyses import load_all
+
+    spec = load_all()[key]
+    extra: dict = {}
+    if spec.needs_model and source is not None:
+        from backend.models.loading import SHELF
+
+        extra["model"] = SHELF.get(source, settings)
+    return spec.run(views, seed=seed, progress=ticker.progress, **parameters, **extra)
+
+
+def estimate_tokens(dataset: Dataset, *, sample: int = 256) -> float:
+    """Mean tokens per row, guessed from characters (4 per token) without a tokenizer."""
+    if dataset.text_column is None:
+        return 200.0
+    rows = np.linspace(0, dataset.n_rows - 1, min(sample, dataset.n_rows)).astype(np.int64)
+    return max(4.0, float(np.mean([len(t) for t in dataset.texts(rows)])) / 4.0)

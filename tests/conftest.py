@@ -1,0 +1,43 @@
+"""Every test: one thread, no network, and a data folder of its own."""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Before the first import of numpy or torch, which read the thread counts once.
+_HOME = tempfile.mkdtemp(prefix="penultimate-tests-")
+_THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "NUMBA")
+for _name in [name for name in os.environ if name.startswith("PENULTIMATE_")]:
+    del os.environ[_name]
+os.environ |= {f"{library}_NUM_THREADS": "1" for library in _THREADS} | {
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
+    "STREAMLIT_SERVER_HEADLESS": "true",
+    "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none",
+    "PENULTIMATE_HOME": _HOME,
+}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data folder that PENULTIMATE_HOME names during the test."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("PENULTIMATE_HOME", str(folder))
+    return folder
+
+
+def pytest_runtest_setup() -> None:
+    """Hold torch, once something has imported it, to one thread."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+
+
+def pytest_unconfigure() -> None:
+    """Remove the session's data folder."""
+    shutil.rmtree(_HOME, ignore_errors=True)
