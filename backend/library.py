@@ -1,6 +1,7 @@
 """The models and data sets that a workbench knows: adding them, finding them, removing them."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from backend import work
@@ -10,6 +11,27 @@ from backend.jobs import JobContext, JobRunner, open_executor
 from backend.models.sources import ModelSource, from_folder
 from backend.settings import Settings
 from backend.store import Store, catalogue, datasets, jobs
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A model or data set that can be picked: a demo, or one that was added."""
+
+    ref: str
+    title: str
+    kind: str  # text, image or audio; empty before a model was opened
+    ready: bool  # nothing has to be fetched
+    note: str  # what it is, and what fetching costs
+    licence: str = ""
+
+    @property
+    def label(self) -> str:
+        """The title for a list; what must be fetched says so."""
+        return self.title if self.ready else f"{self.title} (demo, fetched on use)"
+
+    def fits(self, modality: str) -> bool:
+        """Whether a model of this modality can read it; captions are texts too."""
+        return self.kind == modality
 
 
 class _Records:
@@ -34,6 +56,33 @@ class Library:
         self.store = Store(settings.home)
         self.executor = open_executor(settings.scheduler)
         self.runner = JobRunner(_Records(self.store), self.executor, settings.jobs)
+
+    def offers(self, what: str) -> list[Offer]:
+        """What can be picked: `model` or `data`; demos first, then what was added."""
+        from backend.demo import DEMO
+
+        known = {m["ref"]: m for m in self.models()} if what == "model" else {}
+        rows = datasets.list_datasets(self.store) if what == "data" else ()
+        ready = set(known) | {row.ref for row in rows}
+        offers = []
+        for demo in DEMO:
+            ref = f"demo:{demo.name}"
+            if (demo.kind == "model") != (what == "model"):
+                continue
+            kind = known[ref]["modality"] if ref in known else ""
+            size = f"; {demo.download_bytes / 1e6:,.0f} MB to fetch" if ref not in ready else ""
+            offers.append(Offer(
+                ref, demo.title, demo.kind if what == "data" else kind, ref in ready,
+                demo.description + size, demo.licence,
+            ))  # fmt: skip
+        for ref, facts in known.items():
+            if not ref.startswith("demo:"):
+                offers.append(Offer(ref, facts["title"], facts["modality"], True, facts["class"]))
+        for row in rows:
+            if not row.ref.startswith("demo:"):
+                note = f"{row.n_rows:,} rows"
+                offers.append(Offer(row.hash, row.name, row.kind, True, note))
+        return offers
 
     # Models
 
@@ -156,6 +205,14 @@ class Library:
             kind=dataset.kind, folder=dataset.folder, description=dataset.to_json(),
         )  # fmt: skip
         return dataset
+
+    def keep_upload(self, name: str, content: bytes) -> Path:
+        """Put an uploaded file where a worker can read it; it is removed once it was read."""
+        folder = self.settings.home / "uploads"
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / Path(name).name
+        target.write_bytes(content)
+        return target
 
     def remove_data(self, hash: str) -> None:
         """Remove a data set with its captures; results keep their own numbers."""

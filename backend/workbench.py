@@ -1,5 +1,6 @@
 """The workbench: the one object that pages, notebooks and the command line talk to."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,15 +16,18 @@ from backend.analyses.result import Result
 from backend.analyses.spec import Spec
 from backend.answers import captures_of, merge, parts_of, versions
 from backend.capturing import Capturing, Resolved
+from backend.claims import measure
 from backend.data.dataset import Dataset
 from backend.errors import AnalysisError, UserError
 from backend.jobs import Job, JobContext
 from backend.keys import digest
 from backend.requests import CaptureAsk, RunRequest
 from backend.settings import load_settings
-from backend.store import jobs, results
+from backend.store import catalogue, jobs, results
 from backend.store.neighbours import nearest
+from backend.store.sizes import Sizes, sizes
 from backend.store.slices import Filter, select, values_of
+from backend.store.views import list_views, put_view
 
 
 class Workbench(Capturing):
@@ -73,6 +77,14 @@ class Workbench(Capturing):
             found = [self.stored(part) for part in parts_of(spec, request)]
             return None if any(f is None for f in found) else merge(spec, found)  # type: ignore[arg-type]
         return self.result(self._result_key(spec, request, asks))  # type: ignore[arg-type]
+
+    def key_of(self, request: RunRequest) -> str | None:
+        """The key of a request's result; None before its model and data are known."""
+        spec = self.spec(request.analysis)
+        asks = [self.resolve(ask) for ask in captures_of(request)]
+        if any(a is None for a in asks):
+            return None
+        return self._result_key(spec, request, asks)  # type: ignore[arg-type]
 
     def result(self, key: str) -> Result | None:
         """A stored result by its key."""
@@ -217,6 +229,69 @@ class Workbench(Capturing):
             if make := makers.get(record.kind):
                 started.append(make(record.request, record.id))
         return started
+
+    def live_job(self, job: str) -> Job | None:
+        """A job of this server, with its live progress."""
+        return self.runner.live.get(job)
+
+    def forget_job(self, job: str) -> None:
+        """Remove a job that has ended from the list."""
+        jobs.delete_job(self.store, job)
+
+    def warm_up(self) -> None:
+        """Have the worker import its libraries while the reader reads."""
+        self.runner.start("warm-up", "Warm up the worker", {}, lambda job: job.call(work.warm_up))
+
+    # What is remembered besides
+
+    def results(self) -> list[dict]:
+        """Stored results without their tables, the newest first."""
+        return results.list_results(self.store)
+
+    def remove_result(self, key: str) -> None:
+        """Forget a result; it can be computed again."""
+        results.delete_result(self.store, key)
+
+    def sizes(self) -> Sizes:
+        """Bytes on disk: models, data, captures, results."""
+        return sizes(self.store)
+
+    def captures(self) -> tuple[catalogue.CaptureRow, ...]:
+        """What is captured, one entry per site, the newest first."""
+        return catalogue.list_captures(self.store)
+
+    def capture_groups(self) -> list[dict]:
+        """Captures as the storage page lists them: one line per model, data, pooling and dtype."""
+        names = {d.hash: d.name for d in self.datasets()}
+        groups: dict[tuple, dict] = {}
+        for row in self.captures():
+            group = groups.setdefault((row.model_id, row.dataset, row.pooling, row.dtype), {
+                "model": row.ref, "data": names.get(row.dataset, row.dataset[:12]),
+                "pooling": row.pooling, "dtype": row.dtype, "sites": 0, "vectors": 0, "MB": 0.0,
+                "keys": [],
+            })  # fmt: skip
+            group["sites"] += 1
+            group["vectors"] += row.n_vectors
+            group["MB"] = round(group["MB"] + row.bytes / 1e6, 2)
+            group["keys"].append(row.key)
+        return list(groups.values())
+
+    def remove_captures(self, keys: list[str]) -> None:
+        """Delete captured vectors; they can be captured again."""
+        catalogue.delete_captures(self.store, keys)
+
+    def remember_view(self, key: str, page: str) -> None:
+        """Keep the address of the view that showed a result, to reopen it from its figure."""
+        put_view(self.store, key=key, page=page.partition("?")[0], query=page.partition("?")[2])
+
+    def view_of_key(self, key: str) -> str | None:
+        """The address of the view that showed a result; `key` may be its first 12 digits."""
+        found = next((v for v in list_views(self.store) if v.key.startswith(key)), None)
+        return f"{found.page}?{found.query}" if found else None
+
+    def claims(self, shown: Sequence[Result]) -> list[dict]:
+        """The papers' findings beside what these results say."""
+        return [row for result in shown for row in measure(self.spec(result.analysis), result)]
 
     def close(self) -> None:
         """End the workers and release the store."""

@@ -82,26 +82,36 @@ def two_nn(X: np.ndarray) -> tuple[Estimate, int]:
     The maximum-likelihood estimate with its interval, and how many rows were dropped because they
     repeat another (a distance of 0 has no ratio). Undefined below 20 distinct rows.
 
-    log(r2 / r1) is exponential with rate d, so (m - 1) / sum is unbiased and 2 d sum is
-    chi-square with 2 m degrees of freedom. The interval takes rows as independent, and the
-    estimate is low in high dimensions, where every point is near the border.
+    log(r2 / r1) is exponential with rate d, so (m - 1) / sum is unbiased. Neighbours share
+    distances, so the interval adds up their covariances; taking rows as independent would cover
+    the truth only about 9 times in 10. In high dimensions the estimate is low, because there
+    every point is near the border.
 
     Source: Facco, d'Errico, Rodriguez, Laio 2017; they fit a line to the lower 90 %, here the
     likelihood is used for its interval.
     """
-    from scipy.stats import chi2
-
     distinct = _distinct(X)
     dropped = len(X) - len(distinct)
     if len(distinct) < _LEAST_POINTS:
         return _UNDEFINED, dropped
-    _, r = nearest(np.asarray(distinct, dtype=np.float64), 2)
-    r = r[r[:, 0] > 0]
-    total, m = float(np.log(r[:, 1] / r[:, 0]).sum()), len(r)
+    indices, r = nearest(np.asarray(distinct, dtype=np.float64), 2)
+    apart = r[:, 0] > 0
+    logs = np.where(apart, np.log(np.where(apart, r[:, 1], 1) / np.where(apart, r[:, 0], 1)), 0)
+    total, m = float(logs.sum()), int(apart.sum())
     if m < _LEAST_POINTS or total <= 0:
         return _UNDEFINED, dropped
-    low, high = (float(chi2.ppf(q, 2 * m) / (2 * total)) for q in (0.025, 0.975))
-    return Estimate((m - 1) / total, low, high), dropped
+    variance = _neighbour_variance(np.where(apart, logs - total / m, 0), indices)
+    value, half = (m - 1) / total, Z95 * math.sqrt(variance) / total
+    return Estimate(value, value * math.exp(-half), value * math.exp(half)), dropped
+
+
+def _neighbour_variance(e: np.ndarray, indices: np.ndarray) -> float:
+    """Variance of the sum of e (n,), mean 0, where rows covary with their neighbours (n, k)."""
+    n, k = indices.shape
+    i, j = np.repeat(np.arange(n), k), indices.ravel()
+    pair = np.unique(np.minimum(i, j) * n + np.maximum(i, j))
+    alone = float(e @ e)
+    return max(alone, alone + 2 * float(e[pair // n] @ e[pair % n]))
 
 
 def _distinct(X: np.ndarray) -> np.ndarray:

@@ -59,7 +59,7 @@ def wilson(successes: float, n: float) -> tuple[float, float]:
     p, z = successes / n, Z95
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return (0.0 if p == 0 else centre - half), (1.0 if p == 1 else centre + half)
 
 
 def rank_correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:

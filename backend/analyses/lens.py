@@ -289,8 +289,8 @@ def _reading(s: dict) -> str:
     return (
         f"The model's final first choice is already first, and stays so, from layer "
         f"{say(s['settled'], s['settled_low'], s['settled_high'])} of {s['layers']} on "
-        f"(median over {s['n']} positions of {s['texts']} texts); half-way the distribution is {kl} nats from "
-        f"the output, at the embedding {number(s['kl_first'])}."
+        f"(median over {s['n']} positions of {s['texts']} texts); half-way the "
+        f"distribution is {kl} nats from the output, at the embedding {number(s['kl_first'])}."
     )
 
 

@@ -4,7 +4,6 @@ One eigendecomposition per fold serves every strength of the ridge, every class,
 labels; the strength is chosen by exact leave-one-out error inside the training rows.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,15 +113,15 @@ def _out_of_fold(
     X: np.ndarray, sets: list[np.ndarray], fold: np.ndarray, *, n_classes: int
 ) -> list[np.ndarray]:
     """Predictions (n,) for each set of target values, from probes that did not see the row."""
-    said = [np.empty(len(X), dtype=np.int64 if n_classes else np.float64) for _ in sets]
     coded = [np.eye(n_classes)[v] if n_classes else v[:, None] for v in sets]
+    said = [np.empty(v.shape) for v in coded]
     for held in np.unique(fold):
         test = fold == held
         Z, s2, Z_test = factorise(X[~test], X[test])
-        for out, Y in zip(said, coded, strict=True):
-            predicted = ridge(Z, s2, Y[~test], Z_test)
-            out[test] = predicted.argmax(axis=1) if n_classes else predicted[:, 0]
-    return said
+        predicted = ridge(Z, s2, [Y[~test] for Y in coded], Z_test)
+        for out, values in zip(said, predicted, strict=True):
+            out[test] = values
+    return [out.argmax(axis=1) if n_classes else out[:, 0] for out in said]
 
 
 def factorise(X: np.ndarray, X_test: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -152,25 +151,36 @@ def factorise(X: np.ndarray, X_test: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return X @ V, s2, X_test @ V
 
 
-def ridge(Z: np.ndarray, s2: np.ndarray, Y: np.ndarray, Z_test: np.ndarray) -> np.ndarray:
-    """Ridge predictions (m, c), the strength chosen by exact leave-one-out squared error.
+def ridge(
+    Z: np.ndarray, s2: np.ndarray, sets: list[np.ndarray], Z_test: np.ndarray
+) -> list[np.ndarray]:
+    """Ridge predictions, the strength chosen by exact leave-one-out squared error.
 
     Parameters
     ----------
-    Z, s2, Z_test : from `factorise`; Y : (n, c) targets. The intercept is not penalised.
+    Z, s2, Z_test : from `factorise`; sets : targets (n, c), each with its own strength for all its
+        columns. The intercept is not penalised.
+
+    Returns
+    -------
+    For each set the predictions (m, c).
     """
-    n = len(Z)
+    n, count = len(Z), len(sets)
+    Y = np.stack(sets, axis=1)  # (n, sets, c)
     mean = Y.mean(axis=0)
-    ZY, Z2 = Z.T @ (Y - mean), Z**2
-    best, chosen = math.inf, np.zeros_like(ZY)
+    centred = (Y - mean).reshape(n, -1)
+    ZY, Z2 = Z.T @ centred, Z**2
+    best, chosen = np.full(count, np.inf), np.zeros((len(s2), *mean.shape))
     for strength in STRENGTHS * n:
         weights = ZY / (s2 + strength)[:, None]
         leverage = Z2 @ (1 / (s2 + strength)) + 1 / n
-        left_out = (Y - mean - Z @ weights) / np.maximum(1 - leverage, 1e-12)[:, None]
-        error = float((left_out**2).sum())
-        if error < best:
-            best, chosen = error, weights
-    return Z_test @ chosen + mean
+        left_out = (centred - Z @ weights) / np.maximum(1 - leverage, 1e-12)[:, None]
+        error = (left_out.reshape(n, count, -1) ** 2).sum(axis=(0, 2))
+        better = error < best
+        best = np.where(better, error, best)
+        chosen[:, better] = weights.reshape(chosen.shape)[:, better]
+    predicted = (Z_test @ chosen.reshape(len(s2), -1)).reshape(-1, *mean.shape) + mean
+    return [predicted[:, i] for i in range(count)]
 
 
 def _r_squared(

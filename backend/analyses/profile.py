@@ -139,7 +139,7 @@ def _reading(s: dict) -> str:
     if s["best_probe"] is not None:
         best = say(s["best_probe"], s["best_probe_low"], s["best_probe_high"])
         parts.append(
-            f"{s['probe_column']} is read best at {s['best_probe_site']}: held-out "
+            f"column {s['probe_column']!r} is read best at {s['best_probe_site']}: held-out "
             f"{s['probe_measure']} {best}, {number(s['best_probe_control'])} with shuffled labels"
         )
     if s["best_intrinsic_dimension"] is not None:

@@ -188,8 +188,9 @@ def _with_interval(
     name: str, value: float, deleted: np.ndarray, groups: np.ndarray | None
 ) -> dict[str, float]:
     error = float(jackknife_error(deleted, groups=groups))
+    value = float(value)
     low, high = max(-1.0, value - Z95 * error), min(1.0, value + Z95 * error)
-    return {name: float(value), f"{name}_low": low, f"{name}_high": high}
+    return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
 def _largest_block(cka: np.ndarray, *, least: float = 0.9) -> int:

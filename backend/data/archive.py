@@ -1,5 +1,6 @@
 """Unpacking zip files that nobody vouches for."""
 
+import errno
 import shutil
 import stat
 import struct
@@ -18,6 +19,15 @@ _BOMB_RATIO = 200  # deflate reaches 1032; folders of real files stay below 20
 _BOMB_FLOOR_BYTES = 16 << 20  # small archives may have any ratio
 _DIRECTORY_BYTES_PER_FILE = 512  # a directory record: 46 bytes, the name, extra fields
 _LONGEST_PART_BYTES = 255  # of a file name, on every common file system
+# ValueError: names that are not UTF-8; RuntimeError: encryption that the directory did not state.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _JUNK = {"__macosx", "thumbs.db", "desktop.ini"}
 _AGAIN = "Pack the files again."
@@ -187,42 +197,50 @@ def _write_entry(
     settings: Settings,
 ) -> int:
     """Write one file and return its real size; `before` bytes came out of earlier entries."""
-    per_file, in_all = settings.max_upload_mb << 20, settings.max_unpacked_mb << 20
-    suspicious = max(_BOMB_FLOOR_BYTES, _BOMB_RATIO * path.stat().st_size)
     size = 0
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with archive.open(entry) as source, open(file, "xb") as sink:
             while block := source.read(_CHUNK_BYTES):
                 size += len(block)
-                if size > per_file:
-                    raise _refusal(
-                        path,
-                        entry,
-                        f"unpacks to more than {settings.max_upload_mb} MB",
-                        "Leave it out, or raise PENULTIMATE_MAX_UPLOAD_MB.",
-                    )
-                if before + size > in_all:
-                    raise _refusal(
-                        path,
-                        entry,
-                        f"takes the unpacked size over {settings.max_unpacked_mb} MB",
-                        "Split the archive, or raise PENULTIMATE_MAX_UNPACKED_MB.",
-                    )
-                if before + size > suspicious:
-                    raise _refusal(
-                        path,
-                        entry,
-                        f"takes the unpacked size over {_BOMB_RATIO} times the archive's, as zip "
-                        "bombs do",
-                        "Give the files as a folder, if they are really so.",
-                    )
+                _refuse_size(path, entry, size=size, total=before + size, settings=settings)
                 sink.write(block)
     except (FileExistsError, NotADirectoryError) as error:
         raise _refusal(path, entry, "differs from another only in upper and lower case") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGE as error:
         raise _refusal(path, entry, f"is damaged ({error})") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # what zipfile meets when a stated offset is nonsense
+            raise
+        raise _refusal(path, entry, "is damaged (its place in the archive is wrong)") from error
     return size
+
+
+def _refuse_size(
+    path: Path, entry: zipfile.ZipInfo, *, size: int, total: int, settings: Settings
+) -> None:
+    """Hold an entry's bytes so far, and those of the whole archive, against the limits."""
+    if size > settings.max_upload_mb << 20:
+        raise _refusal(
+            path,
+            entry,
+            f"unpacks to more than {settings.max_upload_mb} MB",
+            "Leave it out, or raise PENULTIMATE_MAX_UPLOAD_MB.",
+        )
+    if total > settings.max_unpacked_mb << 20:
+        raise _refusal(
+            path,
+            entry,
+            f"takes the unpacked size over {settings.max_unpacked_mb} MB",
+            "Split the archive, or raise PENULTIMATE_MAX_UNPACKED_MB.",
+        )
+    if total > max(_BOMB_FLOOR_BYTES, _BOMB_RATIO * path.stat().st_size):
+        raise _refusal(
+            path,
+            entry,
+            f"takes the unpacked size over {_BOMB_RATIO} times the archive's, as zip bombs do",
+            "Give the files as a folder, if they are really so.",
+        )
 
 
 def _refusal(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import BinaryIO, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -307,7 +307,7 @@ def _write_record(path: Path, dataset: Dataset) -> None:
 
 
 @contextmanager
-def _synced(path: Path) -> Iterator[object]:
+def _synced(path: Path) -> Iterator[BinaryIO]:
     """A file for writing whose bytes are on disk when the block ends."""
     with open(path, "wb") as file:
         yield file

@@ -17,14 +17,8 @@ from backend.data.tables import TableRead, flatten, list_rejected, read_table
 from backend.errors import DataError
 from backend.settings import Settings
 
-_MEDIA_ENDINGS = {
-    ending: kind
-    for kind, endings in (
-        ("image", "png jpg jpeg gif bmp webp tif tiff"),
-        ("audio", "wav flac ogg oga opus mp3 aif aiff"),
-    )
-    for ending in endings.split()
-}
+_IMAGE_ENDINGS = {"png", "jpg", "jpeg", "gif", "bmp", "webp", "tif", "tiff"}
+_AUDIO_ENDINGS = {"wav", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff"}
 _METADATA_FORMS = ("csv", "tsv", "jsonl", "parquet")
 _KEY = "file_name"
 
@@ -140,7 +134,12 @@ def _kind_of(file: Path) -> MediaKind | None:
             head = opened.read(HEAD_BYTES)
     except OSError as error:
         raise DataError(f"{file.name} cannot be opened: {error.strerror}.", "Check it.") from error
-    return media_kind(head) or _MEDIA_ENDINGS.get(file.suffix[1:].lower())
+    if kind := media_kind(head):
+        return kind
+    ending = file.suffix[1:].lower()  # damaged, if anything: to be named among what is left out
+    if ending in _IMAGE_ENDINGS:
+        return "image"
+    return "audio" if ending in _AUDIO_ENDINGS else None
 
 
 def _load(file: Path, limit: int) -> bytes:

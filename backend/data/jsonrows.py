@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -11,7 +12,11 @@ from backend.errors import DataError
 
 _ROWS_PER_BATCH = 20_000
 _REMEDY = 'Give one object per row, for example {"text": "...", "label": "..."}.'
-_WIDER = {("bool",): pa.bool_(), ("int",): pa.int64(), ("float",): pa.float64()}
+_WIDER: dict[tuple[str, ...], pa.DataType] = {
+    ("bool",): pa.bool_(),
+    ("int",): pa.int64(),
+    ("float",): pa.float64(),
+}
 _WIDER[("float", "int")] = pa.float64()
 
 
@@ -83,7 +88,7 @@ def _list_rows(path: Path, text: str) -> Iterator[dict]:
         yield _row(value, path, f"entry {number}")
 
 
-def _parse(text: str, where: str) -> object:
+def _parse(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:

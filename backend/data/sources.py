@@ -12,7 +12,7 @@ from backend.data.dataset import Dataset, Kind, write_dataset
 from backend.data.embedded import label_names, media_column, read_embedded
 from backend.data.examine import examine
 from backend.data.folders import list_folder, read_media_folder
-from backend.data.media import HEAD_BYTES, media_kind
+from backend.data.media import HEAD_BYTES, MediaKind, media_kind
 from backend.data.progress import Progress
 from backend.data.tables import TableRead, flatten, read_table, take_texts
 from backend.errors import DataError
@@ -83,8 +83,8 @@ def read_data(
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")) or ending == "zip":
         return job.archive()
     _refuse_large(path, settings)
-    if media_kind(head):
-        return job.single()
+    if kind := media_kind(head):
+        return job.single(kind)
     form = "parquet" if head.startswith(b"PAR1") else _FORMS.get(ending)
     if form is None:
         raise DataError(f"{path.name} is of no form that is read.", f"Give {_TAKEN}.")
@@ -121,9 +121,8 @@ class _Job:
         read = take_texts(read, text_column=self.text_column, where=path.name)
         return self._write(read, kind="text")
 
-    def single(self) -> Dataset:
+    def single(self, kind: MediaKind) -> Dataset:
         data = self.path.read_bytes()
-        kind = media_kind(data[:HEAD_BYTES])
         examined = examine([(self.path.name, lambda: data)], kind=kind, where=self.path.name)
         table = examined.facts.add_column(0, "name", pa.array([self.path.name]))
         return self._write(TableRead(table), kind=kind, media=[data])

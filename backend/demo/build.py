@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from backend.data.dataset import Dataset, full_disk_is_said, open_dataset, write_dataset
-from backend.demo.catalogue import Demo, find
+from backend.demo.catalogue import DEMO, Demo, find
 from backend.demo.fetch import Progress, fetch, move_into_place
 from backend.errors import DataError, ModelError
 from backend.keys import digest
@@ -99,8 +99,9 @@ def _make_model(demo: Demo, files: Files, settings: Settings, report: Progress) 
             }
             _write_json(made / "demo.json", facts)
             move_into_place(made, final)
-    for folder in files.values():  # the folder has all of it now
-        shutil.rmtree(folder, ignore_errors=True)
+    for package in demo.packages:  # its files live on in the model's folder
+        if not any(package in other.packages for other in DEMO if other is not demo):
+            shutil.rmtree(files[package.name], ignore_errors=True)
     return final
 
 

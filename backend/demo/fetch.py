@@ -102,9 +102,11 @@ def _download(package: Package, scratch: Path, progress: Progress) -> Path:
             env=os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(partial)),
         )
         try:
+            done = 0
             while process.poll() is None:
                 time.sleep(_POLL_SECONDS)
-                progress(min(_size_of(partial), package.n_bytes), package.n_bytes, text)
+                done = max(done, min(_size_of(partial), package.n_bytes))
+                progress(done, package.n_bytes, text)
         finally:
             process.kill()
             process.wait()

@@ -27,7 +27,7 @@ def _from_buffer(buffer: bytes, dtype: np.dtype, shape: tuple[int, ...], order: 
 
 
 def _empty(kind: type, shape: tuple[int, ...], typecode: bytes) -> np.ndarray:
-    return np.ndarray.__new__(np.ndarray, shape, typecode)
+    return np.empty(shape, dtype=typecode.decode())
 
 
 # What such a pickle may name, and what it gets: records, numpy arrays, nothing that acts.
@@ -60,7 +60,7 @@ def read_frame(data: bytes) -> dict[str, np.ndarray]:
 
     Parameters
     ----------
-    data : the pickle, as pandas 1.3 to 2.x writes frames of plain columns.
+    data : the pickle, in the form that pandas 2 gives to frames of plain columns.
 
     Raises
     ------

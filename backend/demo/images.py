@@ -33,9 +33,9 @@ def digits(files: Mapping[str, Path]) -> Material:
     """scikit-learn's 1797 digits, 8 x 8 pixels with 17 grey levels."""
     from sklearn.datasets import load_digits
 
-    bunch = load_digits()
-    pixels = np.rint(bunch.images * (255 / 16)).astype(np.uint8)  # (1797, 8, 8)
-    return Material(pa.table({"digit": bunch.target}), media=_pngs(pixels))
+    levels, digit = load_digits(return_X_y=True)  # (1797, 64) in 0..16, (1797,)
+    pixels = np.rint(levels * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8)
+    return Material(pa.table({"digit": digit}), media=_pngs(pixels))
 
 
 def mnist(files: Mapping[str, Path]) -> Material:

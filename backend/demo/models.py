@@ -16,7 +16,7 @@ from backend.errors import ModelError
 
 
 def smollm2(files: Mapping[str, Path], folder: Path, report: Progress) -> None:
-    """SmolLM2 from its 4-bit GGUF file, dequantised to float32, with tokenizer and chat template."""
+    """SmolLM2 from its 4-bit GGUF file as float32, with its tokenizer and chat template."""
     import torch
     import transformers
     from transformers.utils.quantization_config import GgufConfig

@@ -14,10 +14,10 @@ from backend.demo.words import CURRENCIES, LANGUAGES, NOT_COUNTRIES, WITH_ARTICL
 
 _RELATIONS = {
     "capital": "The capital of {} is",
-    "currency": "The currency of {} is called the",
+    "currency": "The official currency of {} is the",
     "language": "The official language of {} is",
-    "region": "On the map of the world, {} is a part of",
-    "subregion": "Geographers count {} among the countries and territories of",
+    "region": "{} is on the continent of",
+    "subregion": "{} lies in the region of",
 }
 
 
@@ -37,12 +37,17 @@ def news(files: Mapping[str, Path]) -> Material:
 def facts(files: Mapping[str, Path]) -> Material:
     """Prompts about countries, each ending just before its answer."""
     rows = [
-        {"text": _RELATIONS[relation].format(name), "subject": name, "relation": relation,
+        {"text": _prompt(relation, name), "subject": name, "relation": relation,
          "answer": answer, "region": country["region"]}
         for name, country in sorted(_countries(files["countryinfo"] / "countryinfo" / "data"))
         for relation, answer in _answers(country)
     ]  # fmt: skip
     return Material(pa.Table.from_pylist(rows), text_column="text")
+
+
+def _prompt(relation: str, name: str) -> str:
+    text = _RELATIONS[relation].format(name)
+    return text[0].upper() + text[1:]
 
 
 def _countries(folder: Path) -> Iterator[tuple[str, dict]]:
@@ -69,8 +74,7 @@ def _answers(country: dict) -> Iterator[tuple[str, str]]:
     languages = country.get("languages", ())
     if len(languages) == 1 and languages[0] in LANGUAGES:
         yield "language", LANGUAGES[languages[0]]
-    region = country["region"]
-    yield "region", "the Americas" if region == "Americas" else region
+    yield "region", country["region"].replace("Americas", "America")
     if country.get("subregion"):
         yield "subregion", country["subregion"]
 

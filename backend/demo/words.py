@@ -6,6 +6,10 @@ def _pairs(text: str) -> dict[str, str]:
     return {code: word for code, _, word in items if code}
 
 
+def _names(text: str) -> frozenset[str]:
+    return frozenset(item.strip() for item in text.split(","))
+
+
 CURRENCIES = _pairs("""
 AED dirham, AFN afghani, ALL lek, AMD dram, AOA kwanza, ARS peso, AUD Australian dollar,
 AWG florin, AZN manat, BAM convertible mark, BBD Barbadian dollar, BDT taka, BGN lev, BHD dinar,
@@ -41,15 +45,14 @@ sq Albanian, sr Serbian, sv Swedish, th Thai, tr Turkish, uk Ukrainian, uz Uzbek
 zh Chinese
 """)
 
-WITH_ARTICLE = frozenset(
-    "Bahamas|British Indian Ocean Territory|Cayman Islands|Central African Republic|Comoros|"
-    "Cook Islands|Czech Republic|Democratic Republic of the Congo|Dominican Republic|"
-    "Falkland Islands|Faroe Islands|Federated States of Micronesia|Gambia|Isle of Man|Maldives|"
-    "Marshall Islands|Netherlands|Northern Mariana Islands|Philippines|Pitcairn Islands|"
-    "Republic of Macedonia|Republic of the Congo|Seychelles|Solomon Islands|"
-    "Turks and Caicos Islands|United Arab Emirates|United Kingdom|United States|Åland Islands".split(
-        "|"
-    )
-)
+WITH_ARTICLE = _names("""
+Bahamas, British Indian Ocean Territory, Cayman Islands, Central African Republic, Comoros,
+Cook Islands, Czech Republic, Democratic Republic of the Congo, Dominican Republic,
+Falkland Islands, Faroe Islands, Federated States of Micronesia, Gambia, Isle of Man, Maldives,
+Marshall Islands, Netherlands, Northern Mariana Islands, Philippines, Pitcairn Islands,
+Republic of Macedonia, Republic of the Congo, Seychelles, Solomon Islands,
+Turks and Caicos Islands, United Arab Emirates, United Kingdom, United States, Åland Islands
+""")
 
-NOT_COUNTRIES = frozenset(("Serbia and Montenegro", "Antilles néerlandaises"))
+# Entries that are no country of today: unions that have split up.
+NOT_COUNTRIES = _names("Serbia and Montenegro, Antilles néerlandaises")

@@ -9,6 +9,7 @@ import atexit
 import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TookTooLong
+from contextlib import suppress
 
 from backend.errors import UserError
 
@@ -55,10 +56,9 @@ class _Browser:
         if loop is None:
             return
         leave = asyncio.run_coroutine_threadsafe(renderer.__aexit__(None, None, None), loop)
-        try:
+        # it may be dead or deaf already; its pipe closes with the loop
+        with suppress(OSError, RuntimeError, TookTooLong):
             self._wait(leave, 10)
-        except (OSError, RuntimeError, TookTooLong):
-            pass  # it was dead or deaf already; its pipe closes with the loop
         loop.call_soon_threadsafe(loop.stop)
 
     def _started(self) -> tuple[asyncio.AbstractEventLoop, object]:

@@ -157,11 +157,13 @@ def _scale_marker(values: np.ndarray, name: str) -> dict:
     return marker
 
 
-def draw_layer(cloud: Cloud, layer: Layer, rows: np.ndarray, *, smooth: bool) -> go.Scatter:
+def draw_layer(
+    cloud: Cloud, layer: Layer, rows: np.ndarray, *, smooth: bool, sampled: bool = False
+) -> go.Scatter:
     """One trace; SVG where it may move smoothly, WebGL for many points."""
     chosen, n = layer.chosen, len(cloud.rows)
     ids = cloud.rows[chosen]
-    size = 7 if n <= 1_000 else 5.5 if n <= SVG_MOST else 4
+    size = 3 if sampled else 7 if n <= 1_000 else 5.5 if n <= SVG_MOST else 4
     trace = {
         "type": "scatter" if smooth else "scattergl",
         "mode": "markers",

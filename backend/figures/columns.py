@@ -39,3 +39,15 @@ def integers(table: pa.Table, name: str) -> np.ndarray:
 def texts(table: pa.Table, name: str) -> list[str]:
     """A column as text; nulls become ""."""
     return ["" if value is None else str(value) for value in table[name].to_pylist()]
+
+
+def source_of(result: Result, part: str) -> tuple[dict, object]:
+    """The provenance of one analysis, alone or inside a suite, and its own count n (or None)."""
+    parts = result.provenance.get("parts") or {}
+    n = result.scalars.get("n", result.scalars.get(f"{part}.n"))
+    return parts.get(part, result.provenance), n
+
+
+def scalar_of(result: Result, part: str, name: str) -> object:
+    """A scalar of one analysis, alone or inside a suite; None if it is not there."""
+    return result.scalars.get(name, result.scalars.get(f"{part}.{name}"))

@@ -118,9 +118,7 @@ def _draw(
     width = width_px or round(width_mm * PX_PER_MM)
     height = None if height_mm is None else round(height_mm * PX_PER_MM)
     ready, height = for_paper(fig, width=width, height=height)
-    return browser.draw(
-        ready.to_plotly_json(), form=form, width=width, height=height, scale=scale
-    )
+    return browser.draw(ready.to_plotly_json(), form=form, width=width, height=height, scale=scale)
 
 
 def _provenance(fig: go.Figure) -> dict:

@@ -1,6 +1,5 @@
 """A figure made ready for a file of a fixed width: white, 8 to 10 point, nothing overlapping."""
 
-import math
 import textwrap
 
 import plotly.graph_objects as go
@@ -24,13 +23,20 @@ def for_paper(fig: go.Figure, *, width: int, height: int | None = None) -> tuple
     theme.set_mode(copy, "print")
     _vectors(copy)
     top = _wrap(copy, width)
-    legend = _legend(copy, width)
+    above = _wrap_panels(copy, width)
+    rows = _legend_rows(copy, width)
+    legend = 6 + 19 * rows if rows else 0
     old = copy.layout.margin
-    bottom = min(old.b or 0, 82) or 82
-    copy.update_layout(margin={"t": top + legend, "b": bottom, "l": old.l, "r": max(old.r or 0, 16)})
+    bottom = min(old.b or 82, 82)
+    margin = {"t": top + legend + above, "b": bottom, "l": old.l or 64, "r": max(old.r or 0, 16)}
+    copy.update_layout(margin=margin)
     copy.update_annotations({"yshift": 3 - bottom}, selector={"name": "footer"})
     if height is None:
-        height = fig.layout.height or round(top + legend + bottom + 0.62 * width)
+        height = fig.layout.height or round(margin["t"] + bottom + 0.62 * width)
+    if rows:
+        place = {"yref": "container", "y": 1 - top / height, "yanchor": "top", "x": 0}
+        copy.update_layout(legend={"orientation": "h", "xanchor": "left", **place})
+        copy.update_layout(legend={"title": {"text": ""}})
     return copy, int(height)
 
 
@@ -58,25 +64,28 @@ def _wrap(fig: go.Figure, width: int) -> int:
         for part in subtitle.split("<br>")
         for line in textwrap.wrap(part, int(room / (_SMALL_PX * _EM)), break_long_words=False)
     ]
-    fig.update_layout(
-        title={"text": "<br>".join(titles), "subtitle": {"text": "<br>".join(small)}}
-    )
-    return round(20 + len(titles) * _TITLE_PX * 1.3 + len(small) * _SMALL_PX * 1.3)
+    fig.update_layout(title={"text": "<br>".join(titles), "subtitle": {"text": "<br>".join(small)}})
+    return round(28 + len(titles) * _TITLE_PX * 1.3 + len(small) * _SMALL_PX * 1.3)
 
 
-def _legend(fig: go.Figure, width: int) -> int:
-    """On a narrow page the legend goes above the axes; returns the px that it needs there."""
-    names = [t.name or "" for t in fig.data if t.showlegend is not False and t.type != "heatmap"]
-    shown = fig.layout.showlegend if fig.layout.showlegend is not None else len(names) > 1
-    if not shown or not names:
+def _wrap_panels(fig: go.Figure, width: int) -> int:
+    """Wrap the titles of small multiples; returns the px that the first row needs."""
+    panels = [note for note in fig.layout.annotations if note.name != "footer"]
+    most = 0
+    for panel in panels:
+        lines = textwrap.wrap(panel.text, max(12, int((width / 2 - 50) / (_SMALL_PX * 0.6))))
+        panel.update(text="<br>".join(lines), font={"size": _SMALL_PX}, align="left")
+        most = max(most, len(lines))
+    return 8 + 13 * most if panels else 0
+
+
+def _legend_rows(fig: go.Figure, width: int) -> int:
+    """How many rows a legend above the axes takes; 0 where it stays on the right or is none."""
+    named = [t for t in fig.data if t.showlegend is not False and t.type != "heatmap"]
+    shown = fig.layout.showlegend if fig.layout.showlegend is not None else len(named) > 1
+    upright = fig.layout.legend.orientation != "h"
+    if not shown or not named or (upright and width >= 480):
         return 0
-    if fig.layout.legend.orientation != "h":
-        if width >= 480:
-            return 0
-        fig.update_layout(
-            legend={"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom"}
-        )
-        fig.update_layout(legend={"title": {"text": ""}})
-    longest = max(len(name) for name in names) * _SMALL_PX * 0.6 + 46
-    per_row = max(1, int((width - 80) // longest))
-    return 8 + 18 * math.ceil(len(names) / per_row)
+    room = width - (fig.layout.margin.l or 64) - (fig.layout.margin.r or 24)
+    needs = [0.62 * _SMALL_PX * len(trace.name or "") + 46 for trace in named]
+    return -(-len(needs) // max(1, int(room // max(needs))))

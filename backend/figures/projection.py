@@ -70,7 +70,7 @@ def projection_map(
     layers, bar = cut_layers(drawn, colour_name, categories, colours)
     smooth = len(drawn.rows) <= SVG_MOST
     for layer in layers:
-        fig.add_trace(draw_layer(drawn, layer, rows, smooth=smooth))
+        fig.add_trace(draw_layer(drawn, layer, rows, smooth=smooth, sampled=n > SELECT_MOST))
     if n > SELECT_MOST and len(rows):
         _overlay(fig, cloud, rows)
     fix_axes(fig, limits or axis_limits(table), provenance)

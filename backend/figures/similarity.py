@@ -13,7 +13,8 @@ import plotly.graph_objects as go
 from backend.analyses.result import Result
 from backend.errors import AnalysisError
 from backend.figures import palette, theme
-from backend.figures.columns import numbers, table_of, texts
+from backend.figures.columns import numbers, scalar_of, source_of, table_of, texts
+from backend.figures.lines import add_line, below_title, layer_axis
 from backend.figures.sites import count_blocks, site_label, site_ticks, sort_sites
 
 NAMES = {"cka": "CKA", "mknn": "mutual nearest neighbours"}
@@ -39,8 +40,8 @@ def _pairs(result: Result, value: str) -> _Pairs:
     for field in ("low", "high", "null"):
         bare = [field] if value == "cka" else []
         fields[field] = numbers(table, f"{value}_{field}", *bare)
-    if value == "mknn" and fields["null"] is None and "chance" in result.scalars:
-        chance = float(result.scalars["chance"] or np.nan)
+    chance = scalar_of(result, "similarity", "chance")
+    if value == "mknn" and fields["null"] is None and chance is not None:
         fields["null"] = np.full(len(first), chance, dtype=np.float32)
     at_row = [rows.index(site) for site in first]
     at_column = [columns.index(site) for site in second]
@@ -74,6 +75,7 @@ def cka_map(
     name = NAMES.get(value, value)
     low = np.floor(float(np.nanmin(pairs.value)) * 10) / 10
     span = span or (min(float(low), 0.9), 1.0)
+    gap = 1 if len(pairs.columns) <= 16 else 0
     fig = go.Figure(
         go.Heatmap(
             z=pairs.value,
@@ -83,29 +85,32 @@ def cka_map(
             text=_hover(pairs, name),
             hovertemplate="%{text}<extra></extra>",
             colorbar={"title": {"text": name}},
-            xgap=0.5,
-            ygap=0.5,
+            xgap=gap,
+            ygap=gap,
         )
     )
     _square_axes(fig, pairs)
     if current is not None:
         _mark(fig, pairs, current)
-    models = theme.models(result.provenance)
+    said, n = source_of(result, "similarity")
+    models = theme.model_names(said)
     if len(models) == 2:
-        fig.update_xaxes(title_text=f"{theme.plain(models[1], 40)}: block, depth")
-        fig.update_yaxes(title_text=f"{theme.plain(models[0], 40)}: block")
+        fig.update_xaxes(title_text=f"{models[1]}: block, depth")
+        fig.update_yaxes(title_text=f"{models[0]}: block")
     fig.update_layout(uirevision=f"{value} map")
-    return theme.finish(
-        fig, f"Similarity of layers: {name}", result.provenance, n=result.scalars.get("n")
-    )
+    return theme.finish(fig, f"Similarity of layers: {name}", said, n=n)
 
 
 def _square_axes(fig: go.Figure, pairs: _Pairs) -> None:
     at, text = site_ticks(pairs.columns)
-    fig.update_xaxes(tickvals=at, ticktext=text, title_text="block, depth", showgrid=False)
+    fig.update_xaxes(
+        tickvals=at, ticktext=text, title_text="block, depth", showgrid=False, tickangle=0
+    )
     at, text = site_ticks(pairs.rows, depth=False)
     fig.update_yaxes(tickvals=at, ticktext=text, title_text="block", showgrid=False)
-    fig.update_xaxes(constrain="domain", range=[-0.5, len(pairs.columns) - 0.5])
+    fig.update_xaxes(
+        constrain="domain", constraintoward="right", range=[-0.5, len(pairs.columns) - 0.5]
+    )
     fig.update_yaxes(
         scaleanchor="x", constrain="domain", range=[-0.5, len(pairs.rows) - 0.5], showline=False
     )
@@ -168,13 +173,12 @@ def cka_profile(
         at = pairs.columns.index(site)
         fig.add_vline(x=at, line={"color": palette.SELECTED, "width": 1.2})
     at, text = site_ticks(pairs.columns)
-    fig.update_xaxes(tickvals=at, ticktext=text, title_text="block, depth", showgrid=False)
+    layer_axis(fig, at, text)
     fig.update_yaxes(title_text=name, range=[0, 1.03])
     fig.update_layout(hovermode="x unified", uirevision=f"{value} profile")
     below_title(fig)
-    return theme.finish(
-        fig, f"{name} of {label} with each layer", result.provenance, n=result.scalars.get("n")
-    )
+    said, n = source_of(result, "similarity")
+    return theme.finish(fig, f"{name} of {label} with each layer", said, n=n)
 
 
 def _row(pairs: _Pairs, site: str) -> dict[str, dict[str, float]]:
@@ -185,77 +189,3 @@ def _row(pairs: _Pairs, site: str) -> dict[str, dict[str, float]]:
         other: {field: values[j] for field, values in fields.items()}
         for j, other in enumerate(pairs.columns)
     }
-
-
-def add_line(
-    fig: go.Figure,
-    sites: list[str],
-    points: dict[str, dict[str, float]],
-    *,
-    name: str,
-    colour: str,
-    cell: tuple[int, int] | None = None,
-    legend: bool = True,
-) -> None:
-    """A line over the sites with its interval as a band; a dotted line for the chance level.
-
-    `points` gives value, low, high and null by site; sites without a point leave a gap. `cell`
-    is the subplot's row and column.
-    """
-    place = {} if cell is None else {"row": cell[0], "col": cell[1]}
-    x = np.arange(len(sites))
-    drawn = {
-        field: np.array([points.get(s, {}).get(field, np.nan) for s in sites], dtype=np.float32)
-        for field in ("value", "low", "high", "null")
-    }
-    known = np.isfinite(drawn["low"]) & np.isfinite(drawn["high"])
-    if known.any():
-        band = np.r_[drawn["low"][known], drawn["high"][known][::-1]]
-        shape = {"fill": "toself", "fillcolor": palette.fade(colour, 0.2), "line": {"width": 0}}
-        fig.add_scatter(
-            x=np.r_[x[known], x[known][::-1]],
-            y=band,
-            mode="lines",
-            hoverinfo="skip",
-            showlegend=False,
-            legendgroup=name,
-            name=f"{name}: interval",
-            **shape,
-            **place,
-        )
-    labels = [site_label(site, count_blocks(sites)) for site in sites]
-    said = [theme.interval(*(float(drawn[f][i]) for f in ("value", "low", "high"))) for i in x]
-    fig.add_scatter(
-        x=x,
-        y=drawn["value"],
-        mode="lines+markers",
-        name=name,
-        legendgroup=name,
-        showlegend=legend,
-        line={"color": colour, "width": 2},
-        marker={"size": 4.5, "color": colour},
-        text=labels,
-        customdata=np.array([sites, said]).T,
-        hovertemplate="%{text}: %{customdata[1]}<extra>" + theme.plain(name) + "</extra>",
-        **place,
-    )
-    if np.isfinite(drawn["null"]).any():
-        fig.add_scatter(
-            x=x,
-            y=drawn["null"],
-            mode="lines",
-            name="rows shuffled",
-            legendgroup="rows shuffled",
-            showlegend=legend and not any(trace.name == "rows shuffled" for trace in fig.data[:-1]),
-            line={"color": palette.CONTROL, "width": 1.5, "dash": "dot"},
-            hovertemplate="rows shuffled %{y:.3r}<extra></extra>",
-            **place,
-        )
-
-
-def below_title(fig: go.Figure) -> None:
-    """Lay the legend in one row between the small print and the axes."""
-    fig.update_layout(
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom"},
-        margin={"t": 112, "l": 64, "r": 24, "b": 82},
-    )

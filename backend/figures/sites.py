@@ -55,13 +55,14 @@ def site_label(site: str, n_blocks: int = 0) -> str:
 def layer_label(layer: int, n_layers: int) -> str:
     """An integer layer in words: 0 is the embedding, i + 1 the stream after block i.
 
-    `n_layers` counts the integers in use; the last one is the model's own output.
+    `n_layers` counts the integers in use; the last one is the model's own output, which stands
+    for the last block.
     """
     if layer == 0:
         return "embedding"
     if layer == n_layers - 1:
         return "output"
-    return site_label(f"resid_post.{layer - 1}", n_layers - 2)
+    return site_label(f"resid_post.{layer - 1}", n_layers - 1)
 
 
 def short_label(site: str) -> str:
@@ -75,11 +76,11 @@ def short_label(site: str) -> str:
 def layer_ticks(n_layers: int, *, most: int = 8) -> tuple[list[int], list[str]]:
     """Ticks for integer layers: embedding, block numbers with relative depth, output."""
     sites = ["embed"] + [f"resid_post.{i}" for i in range(n_layers - 2)] + ["head"]
-    return site_ticks(sites[:n_layers], most=most)
+    return site_ticks(sites[:n_layers], most=most, n_blocks=n_layers - 1)
 
 
 def site_ticks(
-    sites: Sequence[str], *, most: int = 8, depth: bool = True
+    sites: Sequence[str], *, most: int = 8, depth: bool = True, n_blocks: int = 0
 ) -> tuple[list[int], list[str]]:
     """Where to put ticks along ordered sites, and what to write there.
 
@@ -88,12 +89,13 @@ def site_ticks(
     sites : ordered; a site's place on the axis is its position in this sequence.
     most : about how many block ticks there may be.
     depth : whether a second line gives the relative depth.
+    n_blocks : of the whole model, if the sites do not tell.
 
     Returns
     -------
     positions and texts. Sites outside the blocks keep a tick where there is room.
     """
-    n_blocks = count_blocks(sites)
+    n_blocks = n_blocks or count_blocks(sites)
     blocks = [(at, *parse_site(site)) for at, site in enumerate(sites)]
     numbers = sorted({index for _, _, index in blocks if index is not None})
     step = next((s for s in (1, 2, 5, 10, 20, 50, 100) if len(numbers) / s <= most), 200)
@@ -104,7 +106,7 @@ def site_ticks(
             continue
         seen.add(index)
         ticks[at] = f"{index}<br>{depth_percent(index, n_blocks)}" if depth else str(index)
-    room = max(1, len(sites) // (2 * most))
+    room = -(-len(sites) // (most + 3)) if depth else max(1, 2 * len(sites) // (3 * most))
     for at, stage, index in blocks:
         crowded = any(abs(at - other) < room for other in ticks if other != at)
         if index is None and (stage == "embed" or not crowded):

@@ -54,7 +54,13 @@ def _template(mode: Mode) -> go.layout.Template:
         "tickfont": {"size": size - 1},
         "title": {"font": {"size": size}, "standoff": 8},
     }
-    bar = {"thickness": 12, "outlinewidth": 0, "ticklen": 3, "title": {"side": "right"}}
+    bar = {
+        "thickness": 12,
+        "outlinewidth": 0,
+        "ticklen": 3,
+        "tickfont": {"size": size - 1},
+        "title": {"side": "right", "font": {"size": size}},
+    }
     layout = {
         "font": {"family": FONT, "size": size, "color": text},
         "paper_bgcolor": paper,
@@ -94,7 +100,10 @@ def _template(mode: Mode) -> go.layout.Template:
         "newselection": {"line": {"color": palette.SELECTED, "width": 1.5}},
         "activeselection": {"fillcolor": palette.SELECTED, "opacity": 0.12},
     }
-    return go.layout.Template(layout=layout, data={"heatmap": [{"colorbar": bar}]})
+    return go.layout.Template(
+        layout=layout,
+        data={"heatmap": [{"colorbar": bar}], "scatter": [{"marker": {"colorbar": bar}}]},
+    )
 
 
 for _mode, _name in TEMPLATES.items():
@@ -113,6 +122,7 @@ def finish(
     provenance: Mapping[str, object],
     *,
     n: object = None,
+    sample: list[str] | None = None,
     site: str | None = None,
     n_blocks: int = 0,
     drawn: tuple[int, int] | None = None,
@@ -124,11 +134,12 @@ def finish(
     ----------
     provenance : as in `Result.provenance`; the whole of it goes into `fig.layout.meta`.
     n : rows that this figure rests on, where they are not all that the provenance counts.
+    sample : phrases that take the place of n, pooling, dtype and seed.
     site, n_blocks : the one site that is shown, if it is one.
     drawn : (points drawn, points there are), where not all are drawn.
     note : one more short remark for the subtitle.
     """
-    first = describe_sample(provenance if n is None else {**provenance, "n": n})
+    first = sample or describe_sample(provenance if n is None else {**provenance, "n": n})
     if site is not None:
         first.insert(1, site_label(site, n_blocks))
     if drawn is not None and drawn[0] < drawn[1]:
@@ -179,33 +190,29 @@ def describe_sample(provenance: Mapping[str, object]) -> list[str]:
 
 def describe_source(provenance: Mapping[str, object]) -> list[str]:
     """Models with short revisions, data, and the what-if if there is one."""
-    parts = [" and ".join(map(_model_name, models(provenance)))]
+    parts = [" and ".join(model_names(provenance))]
     if data := provenance.get("data_name") or provenance.get("data"):
-        names = data if isinstance(data, list | tuple) else [data]
-        parts.append(" and ".join(plain(name, 40) for name in names))
+        parts.append(plain(data, 60))
     if whatif := provenance.get("whatif"):
         parts.append(f"what-if: {plain(whatif, 60)}")
     return [part for part in parts if part]
 
 
-def models(provenance: Mapping[str, object]) -> list[str]:
-    """The models of a result as `reference@revision` texts."""
-    found = provenance.get("models") or provenance.get("model") or []
-    found = [found] if isinstance(found, str | Mapping) else list(found)  # type: ignore[call-overload]
+def model_refs(provenance: Mapping[str, object]) -> list[str]:
+    """The models of a result as the user named them."""
+    found = provenance.get("models") or []
+    return [str(m.get("ref", "")) if isinstance(m, Mapping) else str(m) for m in found]  # type: ignore[attr-defined]
+
+
+def model_names(provenance: Mapping[str, object]) -> list[str]:
+    """The models of a result with seven digits of revision or content id, ready to show."""
     names = []
-    for model in found:
-        if isinstance(model, Mapping):
-            name = str(model.get("ref") or model.get("model") or model.get("name") or "")
-            revision = str(model.get("revision") or model.get("model_id") or "")
-            names.append(f"{name}@{revision}" if revision and "@" not in name else name)
-        else:
-            names.append(str(model))
+    for ref, model in zip(model_refs(provenance), provenance.get("models") or [], strict=True):  # type: ignore[call-overload]
+        name, at, revision = ref.rpartition("@")
+        if not at:
+            name, revision = ref, str(model.get("id", "")) if isinstance(model, Mapping) else ""
+        names.append(plain(f"{name}@{revision[:7]}" if revision else name, 60))
     return names
-
-
-def _model_name(reference: str) -> str:
-    name, at, revision = reference.rpartition("@")
-    return plain(f"{name}@{revision[:7]}" if at else reference, 60)
 
 
 def plain(text: object, most: int = 200) -> str:

@@ -72,14 +72,17 @@ def crepe_config(capacity: str) -> dict[str, object]:
 class SameConv2d(nn.Conv2d):
     """Convolution whose output is ceil(input / stride) wide; the odd padding pixel goes last."""
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
         pads = []
         for size, kernel, stride in zip(
-            reversed(x.shape[-2:]), reversed(self.kernel_size), reversed(self.stride), strict=True
+            reversed(input.shape[-2:]),
+            reversed(self.kernel_size),
+            reversed(self.stride),
+            strict=True,
         ):
             short = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
             pads += [short // 2, short - short // 2]
-        return super().forward(functional.pad(x, pads) if any(pads) else x)
+        return super().forward(functional.pad(input, pads) if any(pads) else input)
 
 
 def _conv_norm(

@@ -1,5 +1,7 @@
-"""What Penultimate remembers. The names below are loaded when first used: workers write shards
-(`backend.store.vectors`) without loading DuckDB. `pack` is in the module of that name.
+"""What Penultimate remembers.
+
+The names below are loaded when first used, so that workers, which write shards, do not load
+DuckDB. The functions `pack` and `sizes` are in the modules of these names.
 """
 
 from importlib import import_module
@@ -18,11 +20,19 @@ _NAMES = {
     "neighbours": ("nearest",),
     "relations": ("Gathered",),
     "results": ("put_result", "get_result", "list_results", "delete_result", "result_tables"),
-    "space": ("Sizes", "sizes"),
+    "sizes": ("Sizes",),
     "slices": ("Filter", "select", "values_of", "gather"),
     "sql": ("query", "was_truncated"),
     "sweep": ("Damage", "Swept"),
-    "vectors": ("Shard", "ShardInfo", "read_shard", "shard_path", "vectors_table", "write_shard"),
+    "vectors": (
+        "Shard",
+        "ShardInfo",
+        "forget_shards",
+        "read_shard",
+        "shard_path",
+        "vectors_table",
+        "write_shard",
+    ),
     "views": ("View", "put_view", "get_view", "list_views", "delete_view"),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}

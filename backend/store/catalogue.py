@@ -11,7 +11,7 @@ import pyarrow as pa
 from backend.errors import StoreError
 from backend.store.database import Store
 from backend.store.tables import from_text, now, plain_value, records, to_text, upsert
-from backend.store.vectors import ShardInfo
+from backend.store.vectors import ShardInfo, forget_shards
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,7 @@ def delete_captures(store: Store, keys: Iterable[str]) -> None:
         cursor.execute("delete from captures where key in (select unnest($1::varchar[]))", [keys])
     for key in keys:
         store.relations.drop(key)
+    forget_shards()
     folders = set()
     for (name,) in names:
         path = store.home / name

@@ -66,13 +66,12 @@ def nearest(
         if rows is not None:
             cursor.register("chosen", pa.table({"row": np.asarray(rows, dtype=np.int64)}))
             conditions.append("row in (select row from chosen)")
-        cursor.execute(
+        return cursor.sql(
             f"""select {columns}, {function}(vector, ?::float[{vectors.width}]) as score
             from vectors where {" and ".join(conditions)}
             order by isnan(score), score {order}, {columns} limit {int(k)}""",
-            values,
-        )
-        return cursor.to_arrow_table()
+            params=values,
+        ).to_arrow_table()
 
 
 def _of_row(vectors: Relation, row: int, position: int | None) -> np.ndarray:

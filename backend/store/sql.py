@@ -1,7 +1,7 @@
 """The SQL box: one read-only query on a packed file, in a locked-down process of its own.
 
 `python -m backend.store.sql FILE` is that process: a request as JSON on stdin, the answer as an
-Arrow stream on stdout, an error as one JSON line on stderr. It cannot open files, load
+Arrow stream on stdout, an error as JSON there. It cannot open files, load
 extensions or change settings, and is stopped when its time is over.
 """
 
@@ -18,12 +18,13 @@ import duckdb
 import pyarrow as pa
 
 from backend.errors import StoreError
+from backend.store.database import one_line
 
 MAX_BYTES = 256 << 20  # of an answer
 _MEMORY = "1GB"
 _START_SECONDS = 10.0  # for the process to come up, on top of the query's own time
 _STATEMENTS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
-_FAILED = 3  # exit status with a message for the user
+_FAILED, _LATE = 3, 4  # exit status: with a message for the user; stopped by its own clock
 _TRUNCATED = b"penultimate.truncated"
 
 
@@ -65,8 +66,10 @@ def query(packed: Path, sql: str, *, limit: int = 10_000, seconds: float = 10.0)
     if done.returncode == 0:
         return pa.ipc.open_stream(done.stdout).read_all()
     if done.returncode == _FAILED:
-        said = json.loads(done.stderr.decode().splitlines()[-1])
+        said = json.loads(done.stdout)
         raise StoreError(said["what"], said["remedy"])
+    if done.returncode == _LATE:
+        raise _too_slow(seconds)
     raise StoreError(
         f"The query's process ended with status {done.returncode}.",
         "It may have needed too much memory: select fewer rows.",
@@ -123,6 +126,14 @@ def _answer(connection: duckdb.DuckDBPyConnection, request: _Request) -> pa.Tabl
     return table
 
 
+def _explained(error: Exception, request: _Request, *, late: bool) -> StoreError:
+    if late and "interrupt" in str(error).lower():
+        return _too_slow(request.seconds)
+    if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory" in str(error):
+        return StoreError(f"The query needs more than {_MEMORY} of memory.", "Select fewer rows.")
+    return StoreError(one_line(error))
+
+
 def _serve(packed: str) -> int:
     """Answer the request on stdin; returns the exit status."""
     request = _Request(**json.load(sys.stdin))
@@ -138,7 +149,7 @@ def _serve(packed: str) -> int:
             # server be gone, nobody else would.
             timers = (
                 threading.Timer(request.seconds, stop),
-                threading.Timer(request.seconds + 3, os._exit, (1,)),
+                threading.Timer(request.seconds + 3, os._exit, (_LATE,)),
             )
             for timer in timers:
                 timer.daemon = True
@@ -151,12 +162,10 @@ def _serve(packed: str) -> int:
         return 0
     except StoreError as error:
         said = error
-    except duckdb.Error as error:
-        from backend.store.database import one_line
-
-        too_slow = late.is_set() and isinstance(error, duckdb.InterruptException)
-        said = _too_slow(request.seconds) if too_slow else StoreError(one_line(error))
-    print(json.dumps({"what": said.what, "remedy": said.remedy}), file=sys.stderr)
+    except (duckdb.Error, pa.ArrowException, OSError) as error:  # Arrow's while rows stream
+        said = _explained(error, request, late=late.is_set())
+    # Not on stderr: libraries write their own lines there.
+    print(json.dumps({"what": said.what, "remedy": said.remedy}))
     return _FAILED
 
 

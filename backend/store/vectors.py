@@ -8,6 +8,7 @@ import secrets
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ HALF_MAX = 65504.0  # the largest finite float16
 TEMPORARY = ".tmp"  # suffix of everything that is not finished; the store sweeps it away
 _OWN = ("penultimate.dtype", "penultimate.crc32")  # schema metadata that is ours
 _AGAIN = "Delete the capture; it is computed again when it is asked for."
+# What Arrow and numpy raise for content that is not what was written.
+_DAMAGE = (OSError, pa.ArrowException, KeyError, TypeError, ValueError)
 _BLOCK = 1 << 16  # vectors that are converted from half at a time
 
 
@@ -74,15 +77,13 @@ def write_shard(
     """
     path = Path(path)
     batch, checksum = _batch(rows, matrix, positions, half=half, meta=dict(meta or {}))
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    content = sink.getvalue()
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
-            file.write(content)
+            with pa.ipc.new_file(file, batch.schema) as writer:
+                writer.write_batch(batch)
+            size = file.tell()
         os.replace(temporary, path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -90,10 +91,10 @@ def write_shard(
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise StoreError(
-            f"The disk of {path.parent} is full: {content.size:,} bytes did not fit.",
+            f"The disk of {path.parent} is full: {batch.nbytes:,} bytes did not fit.",
             "Free some space (Library, Storage) and resume the job; finished shards are kept.",
         ) from error
-    return ShardInfo(path, len(batch), matrix.shape[1], content.size, checksum)
+    return ShardInfo(path, len(batch), matrix.shape[1], size, checksum)
 
 
 def read_shard(path: Path, verify: bool = False) -> Shard:
@@ -109,25 +110,27 @@ def read_shard(path: Path, verify: bool = False) -> Shard:
     """
     path = Path(path)
     try:
-        # The buffer keeps the map; the file descriptor is given back, as shards are many.
-        with pa.memory_map(str(path)) as file:
-            content = file.read_buffer()
+        state = path.stat()
+        shard = _mapped(path, state.st_ino, state.st_mtime_ns, state.st_size)
     except FileNotFoundError as error:
         raise StoreError(f"The vector shard {path} is missing.", _AGAIN) from error
-    except pa.ArrowInvalid as error:  # an empty file cannot be mapped
-        raise StoreError(f"The vector shard {path} is damaged: it is empty.", _AGAIN) from error
-    try:
-        shard = _parse(content)
-        found = _checksum(shard.rows, shard.matrix, shard.positions, shard.meta) if verify else ""
-    # The file was opened, so whatever Arrow says about its content means damage.
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno:
+            raise  # the system's refusal (permissions, too many files), not Arrow's
         raise StoreError(f"The vector shard {path} is damaged ({error}).", _AGAIN) from error
-    if verify and found != shard.checksum:
-        raise StoreError(
-            f"The vector shard {path} is damaged: its checksum is {found}, not {shard.checksum}.",
-            _AGAIN,
-        )
+    if verify:
+        found = _checksum(shard.rows, shard.matrix, shard.positions, shard.meta)
+        if found != shard.checksum:
+            raise StoreError(
+                f"The vector shard {path} is damaged: checksum {found}, not {shard.checksum}.",
+                _AGAIN,
+            )
     return shard
+
+
+def forget_shards() -> None:
+    """Let go of the maps that this process keeps, so that deleted files give back their space."""
+    _mapped.cache_clear()
 
 
 def vectors_table(paths: Sequence[Path]) -> pa.Table:
@@ -217,8 +220,13 @@ def _checksum(
     return f"{crc:08x}"
 
 
-def _parse(content: pa.Buffer) -> Shard:
-    """The one record batch of a shard, as arrays; raises whatever Arrow finds amiss."""
+# Mapping and parsing cost more than copying 0.5 MB, and pages come back to the same shards.
+@lru_cache(maxsize=128)
+def _mapped(path: Path, *_state: int) -> Shard:
+    """The shard in a file that has not changed since; raises whatever Arrow finds amiss."""
+    # The buffer keeps the map; the file descriptor is given back, as shards are many.
+    with pa.memory_map(str(path)) as file:
+        content = file.read_buffer()
     reader = pa.ipc.open_file(content)
     batch = reader.get_batch(0)
     batch.validate()

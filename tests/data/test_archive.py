@@ -131,6 +131,23 @@ def test_a_huge_directory_is_refused_before_it_is_read(tmp_path, settings, monke
     refused(tmp_path, replace(settings, max_files=50), path, "more than 50 files")
 
 
+@pytest.mark.parametrize(
+    ("start", "offset", "value"),
+    [
+        (b"PK\x03\x04", 6, 1 << 11),  # the local header calls its name UTF-8, which it is not
+        (b"PK\x01\x02", 42, 0xFFFFFF),  # the local header is said to lie beyond the end
+    ],
+)
+def test_headers_that_disagree_are_damage(tmp_path, settings, start, offset, value):
+    data = bytearray(pack(tmp_path / "z.zip", [("abc", b"x")]).read_bytes())
+    place = data.index(start)
+    struct.pack_into("<H" if offset == 6 else "<I", data, place + offset, value)
+    if offset == 6:
+        data[place + 30] = 0xFF
+    (tmp_path / "z.zip").write_bytes(data)
+    refused(tmp_path, settings, tmp_path / "z.zip", "'abc' is damaged")
+
+
 def test_damage_is_said(tmp_path, settings):
     path = pack(tmp_path / "z.zip", [("a", b"abcdef" * 100)], method=zipfile.ZIP_STORED)
     data = path.read_bytes()

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from backend.errors import StoreError
-from backend.store.vectors import read_shard, shard_path, vectors_table, write_shard
+from backend.store.vectors import forget_shards, read_shard, shard_path, vectors_table, write_shard
 
 
 def _vectors(n: int = 7, width: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -136,13 +136,27 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
 
 def test_many_open_shards_take_no_file_descriptors(tmp_path: Path) -> None:
     rows, matrix = _vectors()
-    info = write_shard(shard_path(tmp_path, "k", 3), rows=rows, matrix=matrix)
+    paths = [shard_path(tmp_path, "k", shard) for shard in range(50)]
+    for path in paths:
+        write_shard(path, rows=rows, matrix=matrix)
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-    kept = [read_shard(info.path) for _ in range(50)]
+    kept = [read_shard(path) for path in paths]
     after = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     assert after - before < 5
-    info.path.unlink()  # what is mapped stays readable
+    paths[-1].unlink()  # what is mapped stays readable
     np.testing.assert_array_equal(kept[-1].matrix, matrix)
+
+
+def test_a_file_that_was_replaced_is_read_anew(tmp_path: Path) -> None:
+    rows, matrix = _vectors()
+    info = write_shard(tmp_path / "s", rows=rows, matrix=matrix)
+    old = read_shard(info.path)
+    assert read_shard(info.path) is old
+    write_shard(tmp_path / "s", rows=rows, matrix=matrix + 1)
+    np.testing.assert_array_equal(read_shard(info.path).matrix, matrix + 1)
+    np.testing.assert_array_equal(old.matrix, matrix)
+    forget_shards()
+    assert read_shard(info.path) is not old
 
 
 def test_no_flipped_bit_brings_anything_but_a_store_error(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import io
 import json
 import zipfile
-from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 import plotly.graph_objects as go
@@ -19,15 +18,13 @@ from backend.figures.browser import BrowserMissing
 def caption(result: Result) -> str:
     """A caption with the finding, n, what the intervals are, seed, model, data and key."""
     said = result.provenance
-    n = {"n": result.scalars.get("n", said.get("n"))}
-    sample = ", ".join(theme.describe_sample({**said, **n}))
+    n = result.scalars.get("n", said.get("n"))
+    sample = ", ".join(theme.describe_sample({**said, "n": n}))
     source = ", ".join(theme.describe_source(said))
     parts = [result.reading.strip(), _sentence(f"{sample}; {source}".strip("; "))]
     if any({"low", "high"} <= set(table.column_names) for table in result.tables.values()):
         parts.append("Intervals (low to high) are 95 % intervals.")
-    oracle = said.get("oracle")
-    if oracle not in (None, ""):
-        parts.append(_sentence(f"Check against the plain forward pass: {_words(oracle)}"))
+    parts.append(_sentence(_oracle(said.get("oracle"))))
     parts.append(_sentence(f"{result.analysis}, key {result.key}"))
     return theme.html.unescape(" ".join(part for part in parts if part))
 
@@ -36,36 +33,45 @@ def _sentence(text: str) -> str:
     return f"{text.rstrip('.')}." if text else ""
 
 
-def _words(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {item}" for name, item in value.items())
-    return str(value)
+def _oracle(checks: object) -> str:
+    """What the check of the captures against the plain forward pass found."""
+    found = [c for c in checks if c] if isinstance(checks, list | tuple) else []
+    return "; ".join(
+        f"captures against the plain forward pass: {check.get('verdict')}, "
+        f"top-1 agreement {theme.number(check.get('top1'))}, "
+        f"largest difference {theme.number(check.get('largest'))} on {check.get('rows')} rows"
+        for check in found
+    )
 
 
 def code(result: Result) -> str:
-    """A Python program that computes this result again."""
+    """A Python program that computes this result again.
+
+    A suite's parameters are those of its parts. `rows` counts the rows of the capture.
+    """
     said = result.provenance
-    given: dict[str, object] = {}
-    models = theme.models(said)
-    if models:
-        given["model"] = models[0] if len(models) == 1 else models
-    data = said.get("data_ref") or said.get("data_name") or said.get("data")
-    if data:
-        given["data"] = data
-    for name, source in (("pooling", "pooling"), ("whatif", "whatif"), ("seed", "seed")):
-        if said.get(source) not in (None, ""):
-            given[name] = said[source]
-    parameters = said.get("parameters") or {}
-    if said.get("n") is not None and "rows" not in parameters:
+    models = theme.model_refs(said)
+    given: dict[str, object] = {"model": models[0] if models else ""}
+    given["data"] = said.get("data_ref") or said.get("data_name") or ""
+    if len(models) > 1:
+        given["other"] = models[1]
+    for name in ("sites", "pooling"):
+        if said.get(name):
+            given[name] = said[name]
+    if said.get("n") is not None:
         given["rows"] = said["n"]
-    given |= dict(parameters)
+    given["seed"] = said.get("seed", 0)
+    if said.get("dtype") == "float16":
+        given["half"] = True
+    parameters = dict(said.get("parameters") or {})
+    given |= {name: value for name, value in parameters.items() if name not in given}
     arguments = "".join(f"    {name}={value!r},\n" for name, value in given.items())
     return (
         "from backend import open_workbench\n\n"
         "workbench = open_workbench()\n"
         f"result = workbench.run(\n    {result.analysis!r},\n{arguments})\n"
-        f"assert result.key == {result.key!r}\n"
         "print(result.reading)\n"
+        f"# the key was {result.key}\n"
     )
 
 

@@ -1,0 +1,48 @@
+"""Figures: result in, plotly Figure out; and out of it a file that knows where it came from.
+
+Names load on first use, so that `import backend` does not pay for plotly. Show figures with
+`st.plotly_chart(fig, theme=None, config=PLOTLY_CONFIG)`: Streamlit's own theme would repaint them.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_MODULE_OF = {
+    "PLOTLY_CONFIG": "theme",
+    "axis_limits": "cloud",
+    "bundle": "archive",
+    "caption": "archive",
+    "category_colours": "palette",
+    "cka_map": "similarity",
+    "cka_profile": "similarity",
+    "close": "browser",
+    "code": "archive",
+    "finish": "theme",
+    "layer_label": "sites",
+    "layer_strip": "strip",
+    "lens_bars": "lens",
+    "lens_grid": "lens",
+    "lens_ranks": "lens",
+    "profile_lines": "profile",
+    "projection_film": "film",
+    "projection_map": "projection",
+    "read_provenance": "record",
+    "save_all": "export",
+    "set_mode": "theme",
+    "site_label": "sites",
+    "sort_sites": "sites",
+    "to_html": "export",
+    "to_json": "export",
+    "to_pdf": "export",
+    "to_png": "export",
+    "to_svg": "export",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+__all__ = list(_MODULE_OF)

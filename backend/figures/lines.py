@@ -1,0 +1,88 @@
+"""Lines over the layers, with intervals as bands and controls as quiet lines."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from backend.figures import palette, theme
+from backend.figures.sites import count_blocks, site_label
+
+
+def add_line(
+    fig: go.Figure,
+    sites: list[str],
+    points: dict[str, dict[str, float]],
+    *,
+    name: str,
+    colour: str,
+    cell: tuple[int, int] | None = None,
+    legend: bool = True,
+) -> None:
+    """A line over the sites with its interval as a band; a dotted line for the chance level.
+
+    `points` gives value, low, high and null by site; sites without a point leave a gap. `cell`
+    is the subplot's row and column.
+    """
+    place = {} if cell is None else {"row": cell[0], "col": cell[1]}
+    x = np.arange(len(sites))
+    drawn = {
+        field: np.array([points.get(s, {}).get(field, np.nan) for s in sites], dtype=np.float32)
+        for field in ("value", "low", "high", "null")
+    }
+    known = np.isfinite(drawn["low"]) & np.isfinite(drawn["high"])
+    if known.any():
+        band = np.r_[drawn["low"][known], drawn["high"][known][::-1]]
+        shape = {"fill": "toself", "fillcolor": palette.fade(colour, 0.26), "line": {"width": 0}}
+        fig.add_scatter(
+            x=np.r_[x[known], x[known][::-1]],
+            y=band,
+            mode="lines",
+            hoverinfo="skip",
+            showlegend=False,
+            legendgroup=name,
+            name=f"{name}: interval",
+            **shape,
+            **place,
+        )
+    labels = [site_label(site, count_blocks(sites)) for site in sites]
+    said = [theme.interval(*(float(drawn[f][i]) for f in ("value", "low", "high"))) for i in x]
+    fig.add_scatter(
+        x=x,
+        y=drawn["value"],
+        mode="lines+markers",
+        name=name,
+        legendgroup=name,
+        showlegend=legend,
+        line={"color": colour, "width": 2},
+        marker={"size": 4.5, "color": colour},
+        text=labels,
+        customdata=np.array([sites, said]).T,
+        hovertemplate="%{text}: %{customdata[1]}<extra>" + theme.plain(name) + "</extra>",
+        **place,
+    )
+    if np.isfinite(drawn["null"]).any():
+        fig.add_scatter(
+            x=x,
+            y=drawn["null"],
+            mode="lines",
+            name="rows shuffled",
+            legendgroup="rows shuffled",
+            showlegend=legend and not any(trace.name == "rows shuffled" for trace in fig.data[:-1]),
+            line={"color": palette.CONTROL, "width": 1.5, "dash": "dot"},
+            hovertemplate="rows shuffled %{y:.3r}<extra></extra>",
+            **place,
+        )
+
+
+def below_title(fig: go.Figure) -> None:
+    """Lay the legend in one row between the small print and the axes."""
+    fig.update_layout(
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom"},
+        margin={"t": 112, "l": 64, "r": 24, "b": 82},
+    )
+
+
+def layer_axis(fig: go.Figure, at: list[int], text: list[str]) -> None:
+    """Blocks and their depth along x, first layer left."""
+    fig.update_xaxes(
+        tickvals=at, ticktext=text, title_text="block, depth", showgrid=False, tickangle=0
+    )

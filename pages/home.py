@@ -1,0 +1,96 @@
+"""What is here, and where do I start?"""
+
+import streamlit as st
+
+import ui
+from backend import figures
+
+TOUR = (
+    ("How does a language model complete a fact?", "demo:smollm2", "demo:facts",
+     "SmolLM2 135M on 1,086 prompts such as “The capital of France is”: when do the answers part?"),
+    ("How does a sentence encoder sort the news?", "demo:minilm", "demo:news",
+     "MiniLM on 300 news articles: six layers from words to topics."),
+    ("What do two models see alike?", "demo:minilm", "demo:films",
+     "MiniLM and SmolLM2 on film titles with genre and year."),
+    ("How deep does a digit go?", "demo:efficientnet-lite0", "demo:digits",
+     "EfficientNet-lite0, trained on ImageNet, on handwritten digits it never saw."),
+)  # fmt: skip
+
+
+def main() -> None:
+    ui.head(
+        "What is here, and where do I start?",
+        "Penultimate looks inside neural networks, above all at the layer before the last word.",
+    )
+    found = ui.workbench()
+    tour(found)
+    recent(found)
+    loaded(found)
+
+
+def tour(found) -> None:
+    """Questions that one click answers, on models and data that need no upload."""
+    st.subheader("Start with", anchor=False)
+    known = {o.ref: o for what in ("model", "data") for o in found.offers(what)}
+    for column, (question, model, data, text) in zip(st.columns(len(TOUR)), TOUR, strict=True):
+        with column.container(border=True, height="stretch"):
+            st.markdown(f"**{question}**")
+            st.caption(text)
+            fetch = [known[r].note.rpartition("; ")[2] for r in (model, data) if not known[r].ready]
+            if fetch:
+                st.caption("First use: " + ", ".join(f for f in fetch if "fetch" in f))
+            st.page_link("compare.py", label="Open", icon=":material/arrow_forward:",
+                         query_params={"model": model, "data": data})  # fmt: skip
+
+
+def recent(found) -> None:
+    """The newest results as live pictures."""
+    st.subheader("Recent results", anchor=False)
+    kept = [r for r in found.results() if r["analysis"] in ("similarity", "projection")][:3]
+    if not kept:
+        st.caption("Nothing is computed yet: open one of the questions above, or bring your own "
+                   "model and data in the Library.")  # fmt: skip
+        return
+    for column, record in zip(st.columns(3), kept, strict=False):
+        with column.container(border=True):
+            facts = record["provenance"]
+            model = " and ".join(m["ref"] for m in facts["models"])
+            st.markdown(f"**{model}** on {facts['data_name']}")
+            ui.thumbnail(record["key"])
+            st.caption(record["reading"])
+            query = {"model": facts["models"][0]["ref"], "data": facts["data_ref"],
+                     "rows": str(facts["n"] if facts["n"] in ui.ROWS else 0)}  # fmt: skip
+            st.page_link("compare.py", label="Open", icon=":material/arrow_forward:",
+                         query_params=query)  # fmt: skip
+
+
+def loaded(found) -> None:
+    """Models and data at hand, the device, and the findings measured so far."""
+    st.subheader("At hand", anchor=False)
+    models, data = found.models(), found.datasets()
+    one, two, three, four = st.columns(4)
+    one.metric("Models opened", len(models))
+    two.metric("Data sets", len(data))
+    three.metric("Results", len(found.results()))
+    four.metric("Stored", f"{found.sizes().total / 1e6:,.0f} MB")
+    if models:
+        st.caption(f"Device: {models[0]['device']} ({models[0]['device_reason']})")
+    rows = found.claims([r for r in map(found.result, _newest(found)) if r])
+    if rows:
+        st.subheader("What the papers found, what we see here", anchor=False)
+        ui.claims_table(rows)
+    st.caption(f"Figures: {figures.PLOTLY_CONFIG['toImageButtonOptions']['format'].upper()} from "
+               "every chart's camera; a saved figure dropped in the Library opens its view again.")  # fmt: skip
+
+
+def _newest(found) -> list[str]:
+    """The newest result of each analysis, model and data."""
+    seen: dict[tuple, str] = {}
+    for record in found.results():
+        facts = record["provenance"]
+        name = (record["analysis"], facts["models"][0]["ref"], facts["data"])
+        seen.setdefault(name, record["key"])
+    return list(seen.values())[:12]
+
+
+main()

@@ -1,0 +1,29 @@
+"""The list of pages, the login gate and the navigation."""
+
+
+def main() -> None:
+    """Draw one page. Streamlit is imported here so that worker processes do not load it."""
+    import streamlit as st
+
+    import ui
+
+    st.set_page_config(
+        page_title="Penultimate", page_icon=":material/layers:", layout="wide",
+        initial_sidebar_state="expanded",
+    )  # fmt: skip
+    ui.gate()
+    st.navigation(
+        {
+            "": [
+                st.Page("home.py", title="Home", icon=":material/home:", default=True),
+                st.Page("library.py", title="Library", icon=":material/inventory_2:"),
+            ],
+            "Look": [
+                st.Page("compare.py", title="Compare layers", icon=":material/stacked_line_chart:"),
+            ],
+        }
+    ).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Known facts about the real demos, which are downloaded: run only when REAL_DEMOS is set.
+
+REAL_DEMOS names a data folder; what it lacks is downloaded into it (350 MB in all). The variable
+has no PENULTIMATE_ prefix because the suite clears those.
+"""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backend.demo import DEMO, ensure
+from backend.settings import Settings
+
+pytestmark = pytest.mark.skipif(
+    "REAL_DEMOS" not in os.environ, reason="set REAL_DEMOS to a data folder to try the real demos"
+)
+
+
+def real(name):
+    return ensure(name, Settings(home=Path(os.environ["REAL_DEMOS"])))
+
+
+@pytest.mark.parametrize("demo", DEMO, ids=lambda demo: demo.name)
+def test_size_is_about_what_the_table_says(demo):
+    made = real(demo.name)
+    folder = made if demo.kind == "model" else made.folder
+    size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+    assert 0.5 < size / demo.disk_bytes < 2
+
+
+def test_smollm2_knows_the_capital_of_france():
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = real("smollm2")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto").eval()
+    assert model.dtype == torch.float32 and tokenizer.chat_template
+    prompts = {"The capital of France is": " Paris", "The capital of Italy is": " Rome"}
+    for prompt, answer in prompts.items():
+        with torch.inference_mode():
+            logits = model(**tokenizer(prompt, return_tensors="pt")).logits[0, -1]
+        assert tokenizer.decode([int(logits.argmax())]) == answer
+        if answer == " Paris":
+            assert float(logits.softmax(-1).max()) == pytest.approx(0.7725, abs=0.003)
+
+
+def test_minilm_tells_alike_from_unlike():
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = real("minilm")
+    texts = ["A man is eating food.", "Someone is having a meal.", "The stock market crashed.",
+             "Shares fell sharply."]  # fmt: skip
+    batch = AutoTokenizer.from_pretrained(folder)(texts, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        states = AutoModel.from_pretrained(folder)(**batch).last_hidden_state
+    mask = batch["attention_mask"][..., None]
+    vectors = torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1))
+    cosine = (vectors @ vectors.T).numpy()
+    assert cosine[0, 1] > 0.6 and cosine[2, 3] > 0.5
+    assert cosine[:2, 2:].max() < 0.2
+
+
+def test_efficientnet_names_17_of_20_photographs():
+    import torch
+    from PIL import Image
+
+    from backend.models import convnets
+    from backend.models.inputs import open_inputs
+
+    folder, dataset = real("efficientnet-lite0"), real("photos")
+    net = convnets.from_folder(folder)
+    rows = np.arange(20)
+    pictures = [Image.open(io.BytesIO(data)).convert("RGB") for data in dataset.media(rows)]
+    inputs = open_inputs(folder, "image", net.config)
+    with torch.inference_mode():
+        logits = net(**inputs.collate(inputs.prepare(pictures, max_tokens=0).samples).inputs)
+    true = dataset.take(rows)["class_id"].to_numpy()
+    best = logits.topk(5).indices.numpy()
+    assert (best[:, 0] == true).sum() == 17
+    assert (best == true[:, None]).any(1).sum() == 20
+    labels = convnets.read_labels(folder)
+    assert len(labels) == 1000
+    assert labels[true[0]].startswith(dataset.take(rows)["label"][0].as_py())
+
+
+@pytest.mark.parametrize("hz", [110.0, 440.0, 880.0])
+def test_crepe_hears_a_note(hz):
+    import torch
+
+    from backend.models import convnets
+    from backend.models.inputs import open_inputs
+
+    net = convnets.from_folder(real("crepe-tiny"))
+    time = np.arange(8000) / 16_000
+    wave = sum(np.sin(2 * np.pi * hz * k * time) / k for k in (1, 2, 3)).astype(np.float32)
+    inputs = open_inputs(real("crepe-tiny"), "audio", net.config)
+    with torch.inference_mode():
+        logits = net(**inputs.collate(inputs.prepare([wave], max_tokens=0).samples).inputs)
+    heard = float(convnets.pitch_hz(logits).median())
+    assert abs(1200 * np.log2(heard / hz)) < 25  # cents
+    assert float(logits.sigmoid().amax(1).median()) > 0.7
+
+
+def test_data_sets_hold_what_their_cards_say():
+    assert real("news").n_rows == 300
+    assert real("mnist").n_rows == 5000
+    assert np.bincount(real("mnist").table()["digit"].to_numpy()).tolist() == [500] * 10
+    assert real("digits").n_rows == 1797
+    assert real("photos").n_rows == 33
+    films = real("films").table().to_pylist()
+    assert len(films) == 9061
+    story = films[0]
+    assert (story["text"], story["n_ratings"]) == ("Toy Story (1995)", 247)
+    facts = {(r["subject"], r["relation"]): r["answer"] for r in real("facts").table().to_pylist()}
+    assert len(facts) == 1086
+    assert facts["France", "capital"] == "Paris" and facts["Japan", "currency"] == "yen"
