@@ -69,10 +69,9 @@ class Library:
             ref = f"demo:{demo.name}"
             if (demo.kind == "model") != (what == "model"):
                 continue
-            kind = known[ref]["modality"] if ref in known else ""
             size = f"; {demo.download_bytes / 1e6:,.0f} MB to fetch" if ref not in ready else ""
             offers.append(Offer(
-                ref, demo.title, demo.kind if what == "data" else kind, ref in ready,
+                ref, demo.title, demo.reads if what == "model" else demo.kind, ref in ready,
                 demo.description + size, demo.licence,
             ))  # fmt: skip
         for ref, facts in known.items():

@@ -22,7 +22,7 @@ def main() -> None:
     with st.sidebar:
         method = st.segmented_control(
             "Projection", ("pca", "umap"), default="pca", key="method", bind="query-params",
-            format_func=str.upper, required=True,
+            required=True,
             help="PCA is there at once. UMAP takes a worker some seconds a layer.",
         )  # fmt: skip
     flat = bench.request("projection", method="pca")
@@ -49,7 +49,6 @@ def hero(bench, projection, similarity) -> None:
     left, middle, right = st.columns([5, 2, 2], vertical_alignment="bottom")
     site = left.select_slider(
         "Layer", sites, key="site", bind="query-params", value=sites[-1],
-        format_func=lambda s: figures.site_label(s, n_blocks=len(sites) - 1),
         help="Moves through depth; the points are aligned from layer to layer.",
     )  # fmt: skip
     columns = ui.colour_columns(dataset)
@@ -71,7 +70,6 @@ def _beside(bench, projection, similarity, site, colour, sites, side) -> str:
     if side == "another layer":
         other = st.select_slider(
             "Other layer", sites, key="other_site", bind="query-params", value=sites[0],
-            format_func=lambda s: figures.site_label(s, n_blocks=len(sites) - 1),
         )  # fmt: skip
         ui.cloud(bench, projection, other, colour, key="cloud2")
         return other
@@ -117,16 +115,18 @@ def similarity_tab(bench, similarity) -> list:
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     value = left.segmented_control(
         "Measure", ("cka", "mknn"), default="cka", key="measure", bind="query-params",
-        required=True, format_func={"cka": "CKA", "mknn": "Neighbours shared"}.get,
-        help="CKA: debiased linear centred kernel alignment. Neighbours shared: mutual k-nearest-"
-        "neighbour overlap, k = 10, cosine.",
+        required=True,
+        help="cka: debiased linear centred kernel alignment. mknn: mutual k-nearest-neighbour "
+        "overlap, k = 10, cosine.",
     )  # fmt: skip
     models = [o.ref for o in ui.workbench().offers("model") if o.kind in ("", bench.kind)]
     other = right.selectbox(
-        "Against", ["", *models], key="other", bind="query-params",
-        format_func=lambda ref: ref or "itself", help="A second model on the same rows.",
+        "Against", ["itself", *models], key="other", bind="query-params",
+        help="A second model on the same rows.",
     )  # fmt: skip
     result = similarity
+    if other == "itself":
+        other = ""
     if other:
         result = ui.answer(bench.request("similarity", other=other), what=f"Against {other}")
     if result is None:
@@ -150,15 +150,15 @@ def profile_tab(bench) -> list:
     dataset = ui.workbench().dataset(bench.data)
     left, right = st.columns(2)
     measure = left.selectbox(
-        "Measure", list(MEASURES), format_func=MEASURES.get, key="profile", bind="query-params"
-    )
-    columns = ["", *(c for c in dataset.columns if c != dataset.text_column)]
+        "Measure", list(MEASURES), key="profile", bind="query-params",
+        help=", ".join(f"{k}: {v}" for k, v in MEASURES.items()),
+    )  # fmt: skip
+    columns = ["best", *(c for c in dataset.columns if c != dataset.text_column)]
     column = right.selectbox(
         "Probe for", columns, key="probe", bind="query-params",
-        format_func=lambda c: c or "the best column",
-        help="A ridge classifier, cross-validated; the control repeats it with shuffled labels.",
+        help="best: the column that can be told apart best. A ridge classifier, cross-validated; the control repeats it with shuffled labels.",
     )  # fmt: skip
-    result = ui.answer(bench.request("profile", column=column), what="The profile of the layers")
+    result = ui.answer(bench.request("profile", column="" if column == "best" else column), what="The profile of the layers")
     if result is None:
         return []
     st.markdown(f"**{result.reading}**")

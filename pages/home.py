@@ -59,7 +59,7 @@ def recent(found) -> None:
             ui.thumbnail(record["key"])
             st.caption(record["reading"])
             query = {"model": facts["models"][0]["ref"], "data": facts["data_ref"],
-                     "rows": str(facts["n"] if facts["n"] in ui.ROWS else 0)}  # fmt: skip
+                     "rows": str(facts["n"]) if str(facts["n"]) in ui.ROWS else "all"}  # fmt: skip
             st.page_link("compare.py", label="Open", icon=":material/arrow_forward:",
                          query_params=query)  # fmt: skip
 

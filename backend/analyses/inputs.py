@@ -107,4 +107,4 @@ def paired(a: CaptureView, b: CaptureView, *, rows: int, seed: int) -> tuple[Sam
 
 def notes(parts: list[str]) -> str:
     """Notes as one text, each said once."""
-    return " ".join(dict.fromkeys(parts))
+    return " ".join(dict.fromkeys(filter(None, parts)))

@@ -179,7 +179,8 @@ def ridge(
         better = error < best
         best = np.where(better, error, best)
         chosen[:, better] = weights.reshape(chosen.shape)[:, better]
-    predicted = (Z_test @ chosen.reshape(len(s2), -1)).reshape(-1, *mean.shape) + mean
+    flat = chosen.reshape(len(s2), mean.size)
+    predicted = (Z_test @ flat).reshape(-1, *mean.shape) + mean
     return [predicted[:, i] for i in range(count)]
 
 

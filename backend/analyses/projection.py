@@ -29,6 +29,8 @@ _FIRST_EPOCHS, _NEXT_EPOCHS = 500, 200  # a layer that starts from the last layo
 
 @dataclass(frozen=True)
 class Settings:
+    """How to lay out a site."""
+
     method: str
     normalise: bool
     neighbours: int

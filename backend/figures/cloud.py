@@ -1,5 +1,6 @@
 """A cloud of rows at one site, cut into traces: what the map and the film share."""
 
+import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -27,20 +28,13 @@ class Cloud:
     x: np.ndarray
     y: np.ndarray
     colour: np.ndarray | None = None
-    hover: list[str] | None = None
+    hover: np.ndarray | None = None  # text objects (n,)
 
     def take(self, chosen: np.ndarray) -> "Cloud":
-        return Cloud(
-            self.rows[chosen],
-            self.x[chosen],
-            self.y[chosen],
-            None if self.colour is None else self.colour[chosen],
-            None
-            if self.hover is None
-            else [self.hover[i] for i in np.flatnonzero(chosen)]
-            if chosen.dtype == bool
-            else [self.hover[i] for i in chosen],
-        )
+        """The points at these indices."""
+        colour = None if self.colour is None else self.colour[chosen]
+        hover = None if self.hover is None else self.hover[chosen]
+        return Cloud(self.rows[chosen], self.x[chosen], self.y[chosen], colour, hover)
 
 
 @dataclass(frozen=True)
@@ -96,16 +90,16 @@ def _values(colour: Values) -> np.ndarray:
     return given
 
 
-def _escape(texts: Sequence[str]) -> list[str]:
+def _escape(texts: Sequence[str]) -> np.ndarray:
     """Each text without markup; escaped in one go, since there may be 50 000."""
-    joined = theme.html.escape("\0".join(map(str, texts)), quote=False)
-    return joined.replace("\n", "<br>").split("\0")
+    joined = html.escape("\0".join(map(str, texts)), quote=False).replace("\n", "<br>")
+    return np.array(joined.split("\0") if len(texts) else [], dtype=object)
 
 
 def cut_layers(
     cloud: Cloud,
     colour_name: str,
-    categories: Iterable[object] | None,
+    categories: Iterable[object] | Mapping[object, int] | None,
     colours: Mapping[str, str] | None,
 ) -> tuple[list[Layer], bool]:
     """The traces that the colour values ask for, and whether they need a colour bar."""
@@ -114,13 +108,11 @@ def cut_layers(
         return [Layer("rows", everything, {"color": palette.BASELINE})], False
     if _is_scale(cloud.colour):
         return [Layer(colour_name, everything, _scale_marker(cloud.colour, colour_name))], True
-    names, codes = np.unique(
-        [palette.category_name(v) for v in cloud.colour.tolist()], return_inverse=True
-    )
-    whole = cloud.colour.tolist() if categories is None else list(categories)
-    known = dict(colours) if colours is not None else palette.category_colours(whole)
+    names, codes = _encode(cloud.colour)
+    counts = dict(zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True))
+    known = colours or palette.category_colours(counts if categories is None else categories)
     layers = []
-    at = {name: i for i, name in enumerate(names.tolist())}
+    at = {name: i for i, name in enumerate(names)}
     for name, shade in known.items():
         if name in at:
             layers.append(Layer(name, np.flatnonzero(codes == at[name]), {"color": shade}))
@@ -130,6 +122,19 @@ def cut_layers(
         title = f"{palette.OTHER} ({len(rest)})"
         layers.insert(0, Layer(title, chosen, {"color": palette.CONTROL}))  # drawn underneath
     return layers, False
+
+
+def _encode(values: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Category names and for each value the index of its own, int64 (n,)."""
+    try:
+        column = pa.array(values, from_pandas=True).dictionary_encode()
+    except pa.ArrowInvalid:  # values of several types
+        column = pa.array([palette.category_name(v) for v in values.tolist()]).dictionary_encode()
+    found = [palette.category_name(v) for v in column.dictionary.to_pylist()] + [palette.MISSING]
+    names = sorted(set(found))
+    place = np.array([names.index(name) for name in found])
+    codes = column.indices.fill_null(len(found) - 1).to_numpy(zero_copy_only=False)
+    return names, place[codes]
 
 
 def _is_scale(values: np.ndarray) -> bool:
@@ -180,7 +185,7 @@ def draw_layer(
         trace["ids"] = ids.astype(str)  # a row stays the same dot from layer to layer
         trace["marker"]["line"] = {"width": 0.4, "color": "rgba(128,136,144,0.5)"}
     if cloud.hover is not None:
-        trace["text"] = [cloud.hover[i] for i in chosen.tolist()]
+        trace["text"] = cloud.hover[chosen]
         trace["hovertemplate"] = "%{text}<br>row %{customdata}<extra>%{fullData.name}</extra>"
     if len(rows):
         trace["selectedpoints"] = np.flatnonzero(np.isin(ids, rows))

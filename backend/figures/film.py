@@ -31,7 +31,7 @@ def projection_film(
     sites: Sequence[str] | None = None,
     colour: Values | None = None,
     colour_name: str = "",
-    categories: Iterable[object] | None = None,
+    categories: Iterable[object] | Mapping[object, int] | None = None,
     hover: Sequence[str] | None = None,
     limits: Limits | None = None,
 ) -> go.Figure:

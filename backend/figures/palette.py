@@ -7,7 +7,7 @@ the accents; a test holds their smallest distance.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 BASELINE = "#5B7A99"  # grey-blue: the model as it is
 WHATIF = "#D98200"  # amber: the model with a change
@@ -73,17 +73,21 @@ def category_name(value: object) -> str:
     """A category as it is written in legends; missing values share one name."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return MISSING
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # whole numbers turn to floats in a column with gaps
     return str(value)
 
 
-def category_colours(values: Iterable[object]) -> dict[str, str]:
+def category_colours(values: Iterable[object] | Mapping[object, int]) -> dict[str, str]:
     """One colour for each category, the same for the same set of values in any order.
 
     Up to ten categories take the palette in sorted order. Of more, the ten most frequent do (ties
     by name) and the rest are absent from the answer: they are drawn as grey "other". Give the
-    values of the whole column, not of a slice, so that colours hold across pages.
+    values of the whole column (or their counts), not of a slice, so that colours hold across pages.
     """
-    counts = Counter(map(category_name, values))
+    counts: Counter[str] = Counter()
+    for value, count in values.items() if isinstance(values, Mapping) else Counter(values).items():
+        counts[category_name(value)] += count
     missing = counts.pop(MISSING, 0)
     frequent = sorted(counts, key=lambda name: (-counts[name], name))[: len(CATEGORIES)]
     colours = dict(zip(sorted(frequent, key=_natural), CATEGORIES, strict=False))

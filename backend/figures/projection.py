@@ -39,7 +39,7 @@ def projection_map(
     provenance: Mapping[str, object],
     colour: Values | None = None,
     colour_name: str = "",
-    categories: Iterable[object] | None = None,
+    categories: Iterable[object] | Mapping[object, int] | None = None,
     selected: Iterable[int] = (),
     hover: Sequence[str] | None = None,
     limits: Limits | None = None,
@@ -52,7 +52,8 @@ def projection_map(
     table : row, site, x, y of all sites (or of this one; then give `limits`).
     colour : a value for each point, in the table's order for this site. Text and few whole
         numbers are categories, other numbers a scale.
-    categories : the column's values in the whole data set, so that a slice keeps its colours.
+    categories : the column's values in the whole data set, or their counts, so that a slice keeps
+        its colours.
     selected : data set rows; the other points turn grey.
     hover : text for each point, any characters.
     limits : from `axis_limits` of all sites.
@@ -69,8 +70,9 @@ def projection_map(
         drawn = cloud.take(np.sort(np.random.default_rng(seed).choice(n, SAMPLE, replace=False)))
     layers, bar = cut_layers(drawn, colour_name, categories, colours)
     smooth = len(drawn.rows) <= SVG_MOST
-    for layer in layers:
-        fig.add_trace(draw_layer(drawn, layer, rows, smooth=smooth, sampled=n > SELECT_MOST))
+    fig.add_traces(
+        [draw_layer(drawn, one, rows, smooth=smooth, sampled=n > SELECT_MOST) for one in layers]
+    )
     if n > SELECT_MOST and len(rows):
         _overlay(fig, cloud, rows)
     fix_axes(fig, limits or axis_limits(table), provenance)

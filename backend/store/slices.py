@@ -101,12 +101,8 @@ def _compile(
     cursor: Cursor, dataset: DatasetRow, filters: Sequence[Filter]
 ) -> tuple[str, list[object]]:
     """Conditions and their values; identifiers come from the catalogue, types from DuckDB."""
-    types = dict(
-        cursor.execute(
-            "select column_name, data_type from duckdb_columns() where table_name = ?",
-            [rows_table(dataset.hash)],
-        ).fetchall()
-    )
+    rows = cursor.table(rows_table(dataset.hash))
+    types = dict(zip(rows.columns, map(str, rows.types), strict=True))
     conditions: list[str] = ["true"]
     values: list[object] = []
     for part in filters:

@@ -96,9 +96,10 @@ def _open(packed: str) -> duckdb.DuckDBPyConnection:
         "memory_limit": _MEMORY,
         "threads": "2",
         "temp_directory": "",  # nothing is written, so what does not fit in memory fails
-        "lock_configuration": "true",
     }
-    return duckdb.connect(packed, read_only=True, config=config)
+    connection = duckdb.connect(packed, read_only=True, config=config)
+    connection.execute("set enable_progress_bar = false; set lock_configuration = true")
+    return connection
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, request: _Request) -> pa.Table:
@@ -137,6 +138,8 @@ def _explained(error: Exception, request: _Request, *, late: bool) -> StoreError
 def _serve(packed: str) -> int:
     """Answer the request on stdin; returns the exit status."""
     request = _Request(**json.load(sys.stdin))
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not end up in the answer
     late = threading.Event()
     try:
         with contextlib.closing(_open(packed)) as connection:
@@ -155,17 +158,17 @@ def _serve(packed: str) -> int:
                 timer.daemon = True
                 timer.start()
             table = _answer(connection, request)
-            timers[0].cancel()
-        with pa.ipc.new_stream(sys.stdout.buffer, table.schema) as writer:
+            for timer in timers:
+                timer.cancel()
+        with answers, pa.ipc.new_stream(answers, table.schema) as writer:
             writer.write_table(table)
-        sys.stdout.flush()
         return 0
     except StoreError as error:
         said = error
     except (duckdb.Error, pa.ArrowException, OSError) as error:  # Arrow's while rows stream
         said = _explained(error, request, late=late.is_set())
-    # Not on stderr: libraries write their own lines there.
-    print(json.dumps({"what": said.what, "remedy": said.remedy}))
+    with answers:
+        answers.write(json.dumps({"what": said.what, "remedy": said.remedy}).encode())
     return _FAILED
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from backend import CaptureAsk, RunRequest
 from ui.opening import guarded, workbench
 
-ROWS = (256, 512, 1024, 2048, 5000, 10_000, 20_000, 0)  # 0: all
+ROWS = ("256", "512", "1024", "2048", "5000", "10000", "20000", "all")
 
 
 @dataclass(frozen=True)
@@ -43,51 +43,53 @@ def bench(*, default_model: str = "demo:smollm2", default_data: str = "demo:fact
     """Model, data, pooling, rows and seed, in the sidebar and in the URL."""
     found = workbench()
     with st.sidebar:
-        model = pick("Model", found.offers("model"), key="model", default=default_model,
-                     help="Type a hub id (org/name@revision), a folder or a .gguf path, or pick.")
-        facts = guarded(found.model, model)
-        kind = facts["modality"] if facts else None  # type: ignore[index]
-        offers = [o for o in found.offers("data") if kind is None or o.fits(kind)]
+        models = found.offers("model")
+        model = pick("Model", models, key="model", default=default_model,
+                     help="Type a hub id (org/name@revision), a folder or a .gguf path, or pick.")  # fmt: skip
+        facts: dict | None = guarded(found.model, model)  # type: ignore[assignment]
+        kind = next((o.kind for o in models if o.ref == model), "")
+        offers = [o for o in found.offers("data") if not kind or o.fits(kind)]
         if not offers:
             st.info(f"There is no {kind} data yet. Add some in the Library.")
             st.page_link("library.py", label="Open the Library", icon=":material/inventory_2:")
             st.stop()
         first = next((o.ref for o in offers if o.ref == default_data), offers[0].ref)
         data = pick("Data", offers, key="data", default=first,
-                    help="A demo set, or what you added in the Library.")
+                    help="A demo set, or what you added in the Library.")  # fmt: skip
         left, right = st.columns(2)
-        poolings = _poolings(facts)  # type: ignore[arg-type]
+        poolings = _poolings(facts)
+        own = f" (here: {facts['pooling']})" if facts else ""
         pooling = left.selectbox(
             "Pooling", poolings, key="pooling", bind="query-params",
-            help="How the positions of a text, picture or sound become one vector. "
-            "Empty: what suits the model.",
-            format_func=lambda p: p or f"auto ({facts['pooling']})" if facts else p or "auto",
+            help="How the positions of a text, picture or sound become one vector; "
+            f"auto: what suits the model{own}.",
         )  # fmt: skip
         rows = right.selectbox(
             "Rows", ROWS, index=1, key="rows", bind="query-params",
-            format_func=lambda n: f"{n:,}" if n else "all",
             help="A uniform sample of so many rows; more rows reuse what is captured.",
         )
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="seed", bind="query-params",
-                               help="Fixes every random choice: UMAP, folds, permutations.")
-    return Bench(model, data, pooling or "", int(rows or 0), int(seed), facts)  # type: ignore[arg-type]
+                               help="Fixes every random choice: UMAP, folds, permutations.")  # fmt: skip
+    chosen = "" if pooling == "auto" else pooling
+    return Bench(model, data, chosen, 0 if rows == "all" else int(rows), int(seed), facts)
 
 
 def pick(label: str, offers: Sequence, *, key: str, default: str, help: str) -> str:
     """A selectbox over offers that also takes typed references, bound to the URL."""
-    titles = {o.ref: o.label for o in offers}
-    typed = st.query_params.get(key)
-    if typed and typed not in titles:
-        titles[typed] = typed
-    options = list(titles)
-    return st.selectbox(
-        label, options, index=options.index(default) if default in options else 0, key=key,
-        format_func=lambda ref: titles.get(ref, ref), accept_new_options=True,
-        bind="query-params", help=help,
+    refs = [o.ref for o in offers]
+    typed = st.query_params.get(key) or st.session_state.get(key)
+    if typed and typed not in refs:
+        refs.append(typed)
+    ref = st.selectbox(
+        label, refs, index=refs.index(default) if default in refs else 0, key=key,
+        accept_new_options=True, bind="query-params", help=help,
     )  # fmt: skip
+    if offer := next((o for o in offers if o.ref == ref), None):
+        st.caption(offer.label)
+    return ref
 
 
 def _poolings(facts: dict | None) -> tuple[str, ...]:
     by_kind = {"text": ("last", "mean", "max", "cls"), "image": ("mean", "max", "cls"),
                "audio": ("mean", "max", "last")}  # fmt: skip
-    return ("", *by_kind.get(facts["modality"] if facts else "text", ()))
+    return ("auto", *by_kind.get(facts["modality"] if facts else "text", ()))

@@ -20,6 +20,7 @@ def dark() -> bool:
 def show(fig: go.Figure, *, key: str, alt: str, select: Callable[[], None] | None = None) -> None:
     """A figure in the page's theme; `select` is called when the reader selects points in it."""
     figures.set_mode(fig, "dark" if dark() else "light")
+    fig.update_layout(modebar={"orientation": "v"})
     options: dict = {"on_select": select, "selection_mode": ("lasso", "box", "points")}
     st.plotly_chart(
         fig, key=key, theme=None, config=figures.PLOTLY_CONFIG, alt=alt,

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from backend.analyses import load_all
 from backend.capture.view import CaptureView
@@ -51,3 +53,49 @@ def view_of(tmp_path: Path) -> Callable[..., CaptureView]:
 @pytest.fixture
 def silent() -> Callable[[int, int, str], None]:
     return lambda done, total, what: None
+
+
+WORDS = ["zero", "one", "two", "three"]
+
+
+class Counter:
+    """Says the next number. Its stream turns from this word's direction to the next one's."""
+
+    is_decoder = True
+    source = SimpleNamespace(ref="made:counter")
+    sites = ("embed", "resid_pre.0", *(f"resid_post.{i}" for i in range(4)), "final", "head")
+
+    def __init__(self, padding: int = 0):
+        self.padding = padding
+
+    def tokenize(self, texts):
+        ids = [WORDS.index(w) for w in texts[0].split()]
+        pad = [0] * self.padding
+        return {
+            "input_ids": torch.tensor([pad + ids]),
+            "attention_mask": torch.tensor([[0] * self.padding + [1] * len(ids)]),
+        }
+
+    def tokens(self, ids):
+        return [WORDS[i] for i in ids]
+
+    def states(self, texts, sites):
+        batch = self.tokenize(texts)
+        here, turn = torch.eye(4)[batch["input_ids"]], torch.eye(4).roll(-1, 0)
+        after = turn[batch["input_ids"]]
+        stream = {"embed": here, "final": 8 * after}
+        for i in range(4):
+            share = (i + 1) / 4
+            stream[f"resid_post.{i}"] = (1 - share) * here + share * after
+        return {s: stream[s] for s in sites}, batch["attention_mask"].bool()
+
+    def head_logits(self, hidden):
+        return hidden
+
+    def lens_logits(self, hidden):
+        return 8 * hidden
+
+
+@pytest.fixture
+def counter() -> type[Counter]:
+    return Counter

@@ -1,7 +1,6 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from test_lens import Counter
 
 from backend.analyses import load_all
 from backend.analyses.layers import merge
@@ -20,8 +19,8 @@ def run(silent, view, **given):
     return SPEC.run((view,), seed=0, progress=silent, model=model, **SPEC.parse(given))
 
 
-def test_the_suite_gives_every_table_of_its_parts(view_of, silent):
-    body = run(silent, view_of(layers()), model=Counter(), text="zero one two", rows=30)
+def test_the_suite_gives_every_table_of_its_parts(counter, view_of, silent):
+    body = run(silent, view_of(layers()), model=counter(), text="zero one two", rows=30)
     assert set(body.tables) == {"similarity", "projection", "quality", "profile", "lens", "next"}
     assert {"layer_a", "layer_b", "cka", "low", "high"} <= set(
         body.tables["similarity"].column_names
@@ -33,12 +32,12 @@ def test_the_suite_gives_every_table_of_its_parts(view_of, silent):
         assert word in body.reading
 
 
-def test_a_part_that_does_not_suit_is_left_out_and_said(view_of, silent):
+def test_a_part_that_does_not_suit_is_left_out_and_said(counter, view_of, silent):
     view = view_of(layers())
     without = run(silent, view)
     assert "lens" not in without.tables
     assert "Logit lens was left out" in without.scalars["note"]
-    encoder = Counter()
+    encoder = counter()
     encoder.is_decoder = False
     assert "does not predict next tokens" in run(silent, view, model=encoder).scalars["note"]
 

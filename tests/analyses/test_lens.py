@@ -13,45 +13,6 @@ from backend.analyses.result import Result
 from backend.errors import AnalysisError, ModelError
 
 SPEC = load_all()["lens"]
-WORDS = ["zero", "one", "two", "three"]
-
-
-class Counter:
-    """Says the next number. Its stream turns from this word's direction to the next one's."""
-
-    is_decoder = True
-    source = SimpleNamespace(ref="made:counter")
-    sites = ("embed", "resid_pre.0", *(f"resid_post.{i}" for i in range(4)), "final", "head")
-
-    def __init__(self, padding: int = 0):
-        self.padding = padding
-
-    def tokenize(self, texts):
-        ids = [WORDS.index(w) for w in texts[0].split()]
-        pad = [0] * self.padding
-        return {
-            "input_ids": torch.tensor([pad + ids]),
-            "attention_mask": torch.tensor([[0] * self.padding + [1] * len(ids)]),
-        }
-
-    def tokens(self, ids):
-        return [WORDS[i] for i in ids]
-
-    def states(self, texts, sites):
-        batch = self.tokenize(texts)
-        here, turn = torch.eye(4)[batch["input_ids"]], torch.eye(4).roll(-1, 0)
-        after = turn[batch["input_ids"]]
-        stream = {"embed": here, "final": 8 * after}
-        for i in range(4):
-            share = (i + 1) / 4
-            stream[f"resid_post.{i}"] = (1 - share) * here + share * after
-        return {s: stream[s] for s in sites}, batch["attention_mask"].bool()
-
-    def head_logits(self, hidden):
-        return hidden
-
-    def lens_logits(self, hidden):
-        return 8 * hidden
 
 
 def look(silent, model, views=(), **given):
@@ -59,8 +20,8 @@ def look(silent, model, views=(), **given):
 
 
 @pytest.mark.parametrize("padding", [0, 3])
-def test_layers_turn_from_the_word_that_is_to_the_word_that_follows(silent, padding):
-    body = look(silent, Counter(padding), text="zero one two")
+def test_layers_turn_from_the_word_that_is_to_the_word_that_follows(counter, silent, padding):
+    body = look(silent, counter(padding), text="zero one two")
     lens, after = (body.tables[name].to_pylist() for name in ("lens", "next"))
     assert len(lens) == 3 * 5 * 4  # positions, layers, words of the vocabulary
     best = [[r["token"] for r in lens if (r["position"], r["rank"]) == (p, 1)] for p in range(3)]
@@ -80,26 +41,26 @@ def test_layers_turn_from_the_word_that_is_to_the_word_that_follows(silent, padd
     assert "of 4 on" in body.reading
 
 
-def test_claims_follow_the_numbers(silent):
-    body = look(silent, Counter(), text="zero one two three zero one")
+def test_claims_follow_the_numbers(counter, silent):
+    body = look(silent, counter(), text="zero one two three zero one")
     result = Result("k", "lens", body.scalars, body.tables, body.reading)
     assert [c.measure(result).verdict for c in SPEC.claims] == ["agrees", "agrees"]
     late = Result("k", "lens", body.scalars | {"settled_high": 4.0, "kl_rho_high": 0.1}, {}, "")
     assert [c.measure(late).verdict for c in SPEC.claims] == ["differs", "differs"]
 
 
-def test_last_position_length_and_number_of_words(silent):
-    last = look(silent, Counter(), text="zero one two", positions="last", top=2)
+def test_last_position_length_and_number_of_words(counter, silent):
+    last = look(silent, counter(), text="zero one two", positions="last", top=2)
     assert set(last.tables["lens"]["position"].to_pylist()) == {2}
     assert last.tables["lens"].num_rows == 5 * 2
-    short = look(silent, Counter(), text="zero one two", length=2)
+    short = look(silent, counter(), text="zero one two", length=2)
     assert short.tables["next"]["actual"].to_pylist()[::5] == ["one", "two"]
 
 
-def test_positions_are_read_in_blocks_without_a_seam(silent, monkeypatch):
-    whole = look(silent, Counter(), text="zero one two three zero")
+def test_positions_are_read_in_blocks_without_a_seam(counter, silent, monkeypatch):
+    whole = look(silent, counter(), text="zero one two three zero")
     monkeypatch.setattr("backend.analyses.lens._POSITIONS_AT_ONCE", 2)
-    pieces = look(silent, Counter(), text="zero one two three zero")
+    pieces = look(silent, counter(), text="zero one two three zero")
     assert pieces.tables["next"].equals(whole.tables["next"])
     assert pieces.tables["lens"].equals(whole.tables["lens"])
 
@@ -113,13 +74,13 @@ def test_models_without_a_next_word_are_refused(silent):
         lens_sites(bare)
 
 
-def test_rows_that_are_not_there_are_refused(view_of, silent):
+def test_rows_that_are_not_there_are_refused(counter, view_of, silent):
     view = view_of({"embed": np.eye(3)})
     for given, word in (({"row_ids": "1;2"}, "not a list"), ({"row_ids": "7"}, "Row 7 is not")):
         with pytest.raises(AnalysisError, match=word):
-            look(silent, Counter(), (view,), **given)
+            look(silent, counter(), (view,), **given)
     with pytest.raises(AnalysisError, match="nothing to read"):
-        look(silent, Counter())
+        look(silent, counter())
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,7 @@ def test_refusals_reach_the_caller_in_one_line(packed: Path, sql: str, said: str
     "sql",
     [
         "select count(*) from t a, t b, t c, t d where a.i + b.i = d.i",
-        "select a.i from t a, t b, t c where a.i + b.i + c.i < 0",
+        "select a.i from t a, t b, t c where (a.i + b.i + c.i) % 7 = 9",
     ],
     ids=["whole", "streaming"],
 )
