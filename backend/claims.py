@@ -31,19 +31,23 @@ def measure(spec: Spec, result: Result) -> list[dict]:
     rows = []
     for claim in spec.claims:
         found = claim.measure(result)
-        rows.append({
-            "paper": claim.paper + (" (wording unconfirmed)" if claim.unconfirmed else ""),
-            "finding": claim.finding, "measured": found.value, "verdict": found.verdict,
-            "model": model, "data": result.provenance["data_name"],
-            "n": result.provenance["n"], "date": result.provenance["created"][:10],
-            "key": result.key[:12],
-        })  # fmt: skip
+        rows.append(
+            {
+                "paper": claim.paper + (" (wording unconfirmed)" if claim.unconfirmed else ""),
+                "finding": claim.finding,
+                "measured": found.value,
+                "verdict": found.verdict,
+                "model": model,
+                "data": result.provenance["data_name"],
+                "n": result.provenance["n"],
+                "date": result.provenance["created"][:10],
+                "key": result.key[:12],
+            }
+        )
     return rows
 
 
-def replicate(
-    workbench: "Workbench", out: Path, *, say: Callable[[str], None]
-) -> Iterator[Path]:
+def replicate(workbench: "Workbench", out: Path, *, say: Callable[[str], None]) -> Iterator[Path]:
     """Measure every claim on the models at hand and write claims.json and claims.md.
 
     A replication whose model or data cannot be had is named, and the others go on.
@@ -72,5 +76,7 @@ def as_markdown(rows: list[dict]) -> str:
     """The claims table as Markdown."""
     names = ("paper", "finding", "measured", "verdict", "model", "data", "n", "date")
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
-    lines += ["| " + " | ".join(str(row[n]).replace("|", "/") for n in names) + " |" for row in rows]
+    lines += [
+        "| " + " | ".join(str(row[n]).replace("|", "/") for n in names) + " |" for row in rows
+    ]
     return "\n".join(lines) + "\n"

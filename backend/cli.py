@@ -28,7 +28,9 @@ def build_parser() -> argparse.ArgumentParser:
         description="Look inside neural networks. Without a command: start the dashboard.",
     )
     parser.add_argument("--version", action="version", version=f"penultimate {__version__}")
-    parser.add_argument("--store", metavar="DIR", help="the data folder (default: PENULTIMATE_HOME)")
+    parser.add_argument(
+        "--store", metavar="DIR", help="the data folder (default: PENULTIMATE_HOME)"
+    )
     parser.add_argument("--port", type=int, help="the dashboard's port (default 8501)")
     parser.add_argument("--address", default="127.0.0.1", help="where the dashboard listens")
     parser.add_argument(
@@ -57,9 +59,11 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_common(part: argparse.ArgumentParser) -> None:
     part.add_argument("--store", metavar="DIR", default=argparse.SUPPRESS, help="the data folder")
     part.add_argument(
-        "--scheduler", metavar="URL", default="inline",
+        "--scheduler",
+        metavar="URL",
+        default="inline",
         help="inline (this process), local (a worker process), or tls://HOST:PORT",
-    )  # fmt: skip
+    )
 
 
 def _add_capture_options(part: argparse.ArgumentParser) -> None:
@@ -74,7 +78,9 @@ def _add_run(commands) -> None:
     part.add_argument("analysis")
     part.add_argument("--model", metavar="REF", default="", help="demo:NAME, org/name[@rev], path")
     part.add_argument("--other", metavar="REF", default="", help="a second model to compare with")
-    part.add_argument("--data", metavar="REF", action="append", default=[], help="demo:NAME or path")
+    part.add_argument(
+        "--data", metavar="REF", action="append", default=[], help="demo:NAME or path"
+    )
     part.add_argument("--set", metavar="NAME=VALUE", action="append", default=[], dest="settings")
     part.add_argument("--sites", default="all")
     part.add_argument("--seed", type=int, default=0)
@@ -100,9 +106,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             from backend.dashboard import start
 
             return start(
-                home=arguments.store, port=arguments.port, address=arguments.address,
-                no_login=arguments.no_login, browser=not arguments.no_browser,
-            )  # fmt: skip
+                home=arguments.store,
+                port=arguments.port,
+                address=arguments.address,
+                no_login=arguments.no_login,
+                browser=not arguments.no_browser,
+            )
         from backend import commands
 
         return getattr(commands, arguments.command)(arguments)

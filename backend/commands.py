@@ -59,9 +59,17 @@ def run(arguments: Namespace) -> int:
         raise UserError(f"{spec.title} takes one data set.", "Add --data demo:facts.")
     data = _bring(workbench, arguments, arguments.data[0])
     request = RunRequest(
-        arguments.analysis, arguments.model, data, arguments.other, arguments.sites,
-        arguments.pool, arguments.rows, arguments.seed, arguments.half, parameters,
-    )  # fmt: skip
+        arguments.analysis,
+        arguments.model,
+        data,
+        arguments.other,
+        arguments.sites,
+        arguments.pool,
+        arguments.rows,
+        arguments.seed,
+        arguments.half,
+        parameters,
+    )
     result = workbench.stored(request) or _watch(workbench, workbench.submit_run(request))
     print(result.reading)
     if arguments.out:
@@ -129,7 +137,9 @@ def data(arguments: Namespace) -> int:
             if demo.kind != "model":
                 print(f"{'demo:' + demo.name:28} {demo.title}")
         for dataset in workbench.datasets():
-            print(f"{dataset.hash[:12]:28} {dataset.name}, {dataset.n_rows:,} rows of {dataset.kind}")
+            print(
+                f"{dataset.hash[:12]:28} {dataset.name}, {dataset.n_rows:,} rows of {dataset.kind}"
+            )
         return 0
     for ref in _named(arguments, "data", "REF"):
         if arguments.action == "show":
@@ -159,18 +169,24 @@ def jobs(arguments: Namespace) -> int:
 def store(arguments: Namespace) -> int:
     """`penultimate store`: sizes, checksums, a portable copy, or a query of such a copy."""
     actions: dict[str, Callable[[Namespace], int]] = {
-        "sizes": _sizes, "verify": _verify, "pack": _pack, "sql": _sql,
-    }  # fmt: skip
+        "sizes": _sizes,
+        "verify": _verify,
+        "pack": _pack,
+        "sql": _sql,
+    }
     return actions[arguments.action](arguments)
 
 
 def _sizes(arguments: Namespace) -> int:
     found = _open(arguments).sizes()
     parts = {
-        "models": sum(found.models.values()), "data": sum(found.datasets.values()),
-        "captures": sum(found.captures.values()), "downloads": found.downloads,
-        "database": found.database, "free on disk": found.free,
-    }  # fmt: skip
+        "models": sum(found.models.values()),
+        "data": sum(found.datasets.values()),
+        "captures": sum(found.captures.values()),
+        "downloads": found.downloads,
+        "database": found.database,
+        "free on disk": found.free,
+    }
     for name, size in parts.items():
         print(f"{name:14} {size / 1e6:12,.1f} MB")
     return 0
@@ -189,8 +205,10 @@ def _pack(arguments: Namespace) -> int:
 
     target = _named(arguments, "store pack", "FILE.duckdb")[0]
     packed = pack(_open(arguments).store, Path(target))
-    print(f"{packed.path}: {packed.captures} captures, {packed.results} results, "
-          f"{packed.bytes / 1e6:,.1f} MB")  # fmt: skip
+    print(
+        f"{packed.path}: {packed.captures} captures, {packed.results} results, "
+        f"{packed.bytes / 1e6:,.1f} MB"
+    )
     return 0
 
 

@@ -38,3 +38,12 @@ class CaptureAsk:
 
     def to_json(self) -> dict:
         return asdict(self)
+
+
+FIRST_ROWS = 512  # what a page asks for before anyone chose: a uniform sample, seconds of work
+
+
+def first_request(analysis: str, model: str, data: str) -> RunRequest:
+    """What a page asks for when nothing was chosen yet."""
+    parameters = {"method": "pca"} if analysis == "projection" else {}
+    return RunRequest(analysis, model, data, rows=FIRST_ROWS, parameters=parameters)

@@ -23,6 +23,7 @@ class Settings:
     home: Path  # everything that is stored lies below this folder
     scheduler: str = "local"  # "inline", "local" (one worker process), or tls://host:port
     device: str = "auto"  # auto = cuda, then mps, then cpu
+    demo: bool = True  # fetch and compute the first demo when the store is empty
     trust_remote_code: bool = False  # run Python code that a model repository brings along
     max_upload_mb: int = 2048  # per uploaded file, unpacked
     max_unpacked_mb: int = 8192  # whole archive, unpacked

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from time import monotonic
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -21,12 +22,14 @@ from backend.data.dataset import Dataset
 from backend.errors import AnalysisError, UserError
 from backend.jobs import Job, JobContext
 from backend.keys import digest
-from backend.requests import CaptureAsk, RunRequest
+from backend.requests import CaptureAsk, RunRequest, first_request
 from backend.settings import load_settings
 from backend.store import catalogue, jobs, results
 from backend.store.neighbours import nearest
+from backend.store.pack import pack
 from backend.store.sizes import Sizes, sizes
 from backend.store.slices import Filter, select, values_of
+from backend.store.sql import query
 from backend.store.views import list_views, put_view
 
 
@@ -218,6 +221,14 @@ class Workbench(Capturing):
                 }  # fmt: skip
         return records
 
+    def begin(self) -> list[Job]:
+        """On an empty store: fetch the first demos and compute their first pictures."""
+        if not self.settings.demo or self.results():
+            return []
+        pairs = (("demo:smollm2", "demo:facts"), ("demo:minilm", "demo:news"))
+        asked = ("projection", "similarity")
+        return [self.submit_run(first_request(a, m, d)) for m, d in pairs for a in asked]
+
     def resume(self) -> list[Job]:
         """Start again what the last server left unfinished; stored shards are not run again."""
         makers = {
@@ -233,6 +244,10 @@ class Workbench(Capturing):
     def live_job(self, job: str) -> Job | None:
         """A job of this server, with its live progress."""
         return self.runner.live.get(job)
+
+    def live_jobs(self) -> list[Job]:
+        """The jobs that are under way."""
+        return [job for job in self.runner.live.values() if job.state in ("submitted", "running")]
 
     def forget_job(self, job: str) -> None:
         """Remove a job that has ended from the list."""
@@ -255,6 +270,32 @@ class Workbench(Capturing):
     def sizes(self) -> Sizes:
         """Bytes on disk: models, data, captures, results."""
         return sizes(self.store)
+
+    def submit_snapshot(self) -> Job:
+        """Pack rows, results and vectors into one portable file that SQL can be asked of."""
+
+        def work(job: JobContext) -> Path:
+            job.report(0, 0, "packing")
+            target = self.settings.home / "snapshots" / f"{uuid4().hex[:8]}.duckdb"
+            target.parent.mkdir(exist_ok=True)
+            pack(self.store, target)
+            for old in target.parent.glob("*.duckdb"):
+                if old != target:
+                    old.unlink()
+            return target
+
+        return self.runner.start("snapshot", "Make a snapshot", {}, work)
+
+    def snapshot(self) -> Path | None:
+        """The newest snapshot, if there is one."""
+        return next((self.settings.home / "snapshots").glob("*.duckdb"), None)
+
+    def query(self, text: str) -> pa.Table:
+        """Ask the snapshot in SQL; read-only, limited in time and rows."""
+        snapshot = self.snapshot()
+        if snapshot is None:
+            raise UserError("There is no snapshot to query.", "Make one first.")
+        return query(snapshot, text)
 
     def captures(self) -> tuple[catalogue.CaptureRow, ...]:
         """What is captured, one entry per site, the newest first."""

@@ -3,18 +3,33 @@
 import streamlit as st
 
 import ui
-from backend import figures
 
 TOUR = (
-    ("How does a language model complete a fact?", "demo:smollm2", "demo:facts",
-     "SmolLM2 135M on 1,086 prompts such as “The capital of France is”: when do the answers part?"),
-    ("How does a sentence encoder sort the news?", "demo:minilm", "demo:news",
-     "MiniLM on 300 news articles: six layers from words to topics."),
-    ("What do two models see alike?", "demo:minilm", "demo:films",
-     "MiniLM and SmolLM2 on film titles with genre and year."),
-    ("How deep does a digit go?", "demo:efficientnet-lite0", "demo:digits",
-     "EfficientNet-lite0, trained on ImageNet, on handwritten digits it never saw."),
-)  # fmt: skip
+    (
+        "How does a language model complete a fact?",
+        "demo:smollm2",
+        "demo:facts",
+        "SmolLM2 135M on 1,086 prompts such as “The capital of France is”: where do answers part?",
+    ),
+    (
+        "How does a sentence encoder sort the news?",
+        "demo:minilm",
+        "demo:news",
+        "MiniLM on 300 news articles: six layers from words to topics.",
+    ),
+    (
+        "What do two models see alike?",
+        "demo:minilm",
+        "demo:films",
+        "MiniLM and SmolLM2 on film titles with genre and year.",
+    ),
+    (
+        "How deep does a digit go?",
+        "demo:efficientnet-lite0",
+        "demo:digits",
+        "EfficientNet-lite0, trained on ImageNet, on handwritten digits it never saw.",
+    ),
+)
 
 
 def main() -> None:
@@ -23,9 +38,23 @@ def main() -> None:
         "Penultimate looks inside neural networks, above all at the layer before the last word.",
     )
     found = ui.workbench()
+    found.begin()
+    running(found)
     tour(found)
     recent(found)
     loaded(found)
+
+
+@st.fragment(run_every=1.0)
+def running(found) -> None:
+    """What is being computed right now; the page is drawn anew when something ends."""
+    live = [job for job in found.live_jobs() if job.kind != "warm-up"]
+    for job in live:
+        ui.bar(job)
+    if st.session_state.get("running", 0) > len(live):
+        st.session_state["running"] = len(live)
+        st.rerun()
+    st.session_state["running"] = len(live)
 
 
 def tour(found) -> None:
@@ -39,8 +68,12 @@ def tour(found) -> None:
             fetch = [known[r].note.rpartition("; ")[2] for r in (model, data) if not known[r].ready]
             if fetch:
                 st.caption("First use: " + ", ".join(f for f in fetch if "fetch" in f))
-            st.page_link("compare.py", label="Open", icon=":material/arrow_forward:",
-                         query_params={"model": model, "data": data})  # fmt: skip
+            st.page_link(
+                "compare.py",
+                label="Open",
+                icon=":material/arrow_forward:",
+                query_params={"model": model, "data": data},
+            )
 
 
 def recent(found) -> None:
@@ -48,8 +81,10 @@ def recent(found) -> None:
     st.subheader("Recent results", anchor=False)
     kept = [r for r in found.results() if r["analysis"] in ("similarity", "projection")][:3]
     if not kept:
-        st.caption("Nothing is computed yet: open one of the questions above, or bring your own "
-                   "model and data in the Library.")  # fmt: skip
+        st.caption(
+            "Nothing is computed yet: open one of the questions above, or bring your own "
+            "model and data in the Library."
+        )
         return
     for column, record in zip(st.columns(3), kept, strict=False):
         with column.container(border=True):
@@ -58,10 +93,14 @@ def recent(found) -> None:
             st.markdown(f"**{model}** on {facts['data_name']}")
             ui.thumbnail(record["key"])
             st.caption(record["reading"])
-            query = {"model": facts["models"][0]["ref"], "data": facts["data_ref"],
-                     "rows": str(facts["n"]) if str(facts["n"]) in ui.ROWS else "all"}  # fmt: skip
-            st.page_link("compare.py", label="Open", icon=":material/arrow_forward:",
-                         query_params=query)  # fmt: skip
+            query = {
+                "model": facts["models"][0]["ref"],
+                "data": facts["data_ref"],
+                "rows": str(facts["n"]) if str(facts["n"]) in ui.ROWS else "all",
+            }
+            st.page_link(
+                "compare.py", label="Open", icon=":material/arrow_forward:", query_params=query
+            )
 
 
 def loaded(found) -> None:
@@ -78,9 +117,11 @@ def loaded(found) -> None:
     rows = found.claims([r for r in map(found.result, _newest(found)) if r])
     if rows:
         st.subheader("What the papers found, what we see here", anchor=False)
-        ui.claims_table(rows)
-    st.caption(f"Figures: {figures.PLOTLY_CONFIG['toImageButtonOptions']['format'].upper()} from "
-               "every chart's camera; a saved figure dropped in the Library opens its view again.")  # fmt: skip
+        ui.claims(rows)
+    st.caption(
+        "Every chart's camera saves an SVG; a saved figure dropped in the Library opens its "
+        "view again."
+    )
 
 
 def _newest(found) -> list[str]:

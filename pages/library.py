@@ -15,9 +15,9 @@ def main() -> None:
         "Models from the hub, a folder, a GGUF file or an upload; tables, images and audio. "
         "Nothing that is opened here is ever unpickled.",
     )
-    names = ("Models", "Data", "Jobs", "Storage", "Reopen a figure")
+    names = ("Models", "Data", "Jobs", "Storage", "SQL", "Reopen a figure")
     tabs = st.tabs(names, key="tab", on_change="rerun", bind="query-params")
-    draw = dict(zip(names, (models, data, jobs, storage, reopen), strict=True))
+    draw = dict(zip(names, (models, data, jobs, storage, sql, reopen), strict=True))
     for name, tab in zip(names, tabs, strict=True):
         if tab.open:
             with tab:
@@ -29,8 +29,13 @@ def models(found) -> None:
     left, right = st.columns([3, 2])
     offers = found.offers("model")
     with left:
-        ref = ui.pick("Model", offers, key="model", default="demo:smollm2",
-                      help="Type org/name or org/name@revision, a folder, or a .gguf file.")  # fmt: skip
+        ref = ui.pick(
+            "Model",
+            offers,
+            key="model",
+            default="demo:smollm2",
+            help="Type org/name or org/name@revision, a folder, or a .gguf file.",
+        )
         facts = ui.guarded(found.model, ref)
         if facts is None:
             offer = next((o for o in offers if o.ref == ref), None)
@@ -40,8 +45,10 @@ def models(found) -> None:
             model_card(found, facts)
     with right, st.container(border=True):
         st.markdown("**Upload a model**")
-        st.caption("A zip of config.json, *.safetensors and the tokenizer or preprocessor files. "
-                   "For large models give a folder on this machine instead.")  # fmt: skip
+        st.caption(
+            "A zip of config.json, *.safetensors and the tokenizer or preprocessor files. "
+            "For large models give a folder on this machine instead."
+        )
         file = st.file_uploader("Zip", type=["zip"], key="model-zip", label_visibility="collapsed")
         if file and st.button("Add the model", key="add-model", type="primary"):
             with tempfile.NamedTemporaryFile(suffix=".zip") as temporary:
@@ -57,26 +64,41 @@ def model_card(found, facts: dict) -> None:
     with st.container(border=True):
         st.markdown(f"**{facts['title']}** · {facts['class']} · {facts['family']}")
         cells = st.columns(4)
-        for cell, (name, value) in zip(cells, (
-            ("Blocks", facts["blocks"]), ("Width", facts["width"] or "varies"),
-            ("Parameters", f"{facts['parameters'] / 1e6:,.1f} M"),
-            ("Weights in memory", f"{facts['weights_mb']:,.0f} MB"),
-        ), strict=True):  # fmt: skip
+        for cell, (name, value) in zip(
+            cells,
+            (
+                ("Blocks", facts["blocks"]),
+                ("Width", facts["width"] or "varies"),
+                ("Parameters", f"{facts['parameters'] / 1e6:,.1f} M"),
+                ("Weights in memory", f"{facts['weights_mb']:,.0f} MB"),
+            ),
+            strict=True,
+        ):
             cell.metric(name, value)
         st.markdown(f"Sites: `{facts['sites_text']}`")
-        st.markdown(f"Runs on **{facts['device']}** in {facts['dtype']}: {facts['device_reason']}. "
-                    f"Reads {facts['modality']}; pooling `{facts['pooling']}` unless you choose "
-                    "another.")  # fmt: skip
+        st.markdown(
+            f"Runs on **{facts['device']}** in {facts['dtype']}: {facts['device_reason']}. "
+            f"Reads {facts['modality']}; pooling `{facts['pooling']}` unless you choose "
+            "another."
+        )
         for note in [facts["family_note"], *facts["notes"]]:
             if note:
                 st.caption(note)
         st.caption(f"Content id `{facts['model_id']}`")
         ui.strip(found, facts)
         one, two = st.columns(2)
-        one.page_link("compare.py", label="Compare its layers", icon=":material/arrow_forward:",
-                      query_params={"model": facts["ref"]})  # fmt: skip
-        if two.button("Remove", key="remove-model", icon=":material/delete:",
-                      help="Forgets the model and deletes its captures."):  # fmt: skip
+        one.page_link(
+            "compare.py",
+            label="Compare its layers",
+            icon=":material/arrow_forward:",
+            query_params={"model": facts["ref"]},
+        )
+        if two.button(
+            "Remove",
+            key="remove-model",
+            icon=":material/delete:",
+            help="Forgets the model and deletes its captures.",
+        ):
             found.remove_model(facts["model_id"])
             st.rerun()
 
@@ -86,10 +108,24 @@ def data(found) -> None:
     left, right = st.columns([3, 2])
     with right, st.container(border=True):
         st.markdown("**Bring your own**")
-        st.caption("csv, tsv, jsonl or parquet with a text column; a zip of images or of audio, "
-                   "labels from its sub-folders; one sound.")  # fmt: skip
-        kinds = ["csv", "tsv", "jsonl", "json", "parquet", "zip", "wav", "flac", "ogg", "png",
-                 "jpg", "jpeg"]  # fmt: skip
+        st.caption(
+            "csv, tsv, jsonl or parquet with a text column; a zip of images or of audio, "
+            "labels from its sub-folders; one sound."
+        )
+        kinds = [
+            "csv",
+            "tsv",
+            "jsonl",
+            "json",
+            "parquet",
+            "zip",
+            "wav",
+            "flac",
+            "ogg",
+            "png",
+            "jpg",
+            "jpeg",
+        ]
         file = st.file_uploader("File", type=kinds, key="data-file", label_visibility="collapsed")
         path = st.text_input("or a path on this machine", key="data-path")
         column = st.text_input("Text column (empty: found by itself)", key="text-column") or None
@@ -126,8 +162,12 @@ def data_card(found, ref: str, dataset) -> None:
         if dataset.rejected:
             with st.expander(f"{len(dataset.rejected)} left out"):
                 st.dataframe([{"where": w, "why": y} for w, y in dataset.rejected])
-        if st.button("Remove", key="remove-data", icon=":material/delete:",
-                     help="Deletes the data set and its captures; results stay."):  # fmt: skip
+        if st.button(
+            "Remove",
+            key="remove-data",
+            icon=":material/delete:",
+            help="Deletes the data set and its captures; results stay.",
+        ):
             found.remove_data(dataset.hash)
             st.rerun()
 
@@ -149,29 +189,71 @@ def jobs(found) -> None:
 def storage(found) -> None:
     """What takes up space, and how to free it."""
     sizes = found.sizes()
-    parts = {"Models": sum(sizes.models.values()), "Data": sum(sizes.datasets.values()),
-             "Captures": sum(sizes.captures.values()), "Downloads": sizes.downloads,
-             "Database": sizes.database, "Free on disk": sizes.free}  # fmt: skip
+    parts = {
+        "Models": sum(sizes.models.values()),
+        "Data": sum(sizes.datasets.values()),
+        "Captures": sum(sizes.captures.values()),
+        "Downloads": sizes.downloads,
+        "Database": sizes.database,
+        "Free on disk": sizes.free,
+    }
     for cell, (name, size) in zip(st.columns(len(parts)), parts.items(), strict=True):
         cell.metric(name, f"{size / 1e6:,.0f} MB")
     rows = found.capture_groups()
     if rows:
         st.markdown("**Captures**")
-        event = st.dataframe(rows, hide_index=True, key="captures", on_select="rerun",
-                             selection_mode="multi-row",
-                             column_config={"keys": None})  # fmt: skip
+        event = st.dataframe(
+            rows,
+            hide_index=True,
+            key="captures",
+            on_select="rerun",
+            selection_mode="multi-row",
+            column_config={"keys": None},
+        )
         picked = [rows[i] for i in event.selection.rows]
         if picked and st.button(f"Delete {len(picked)} captures", icon=":material/delete:"):
             found.remove_captures([k for r in picked for k in r["keys"]])
             st.rerun()
-    st.caption("A portable copy with vectors: `penultimate store pack FILE.duckdb` while the "
-               "dashboard is stopped.")  # fmt: skip
+    st.caption(
+        "A portable copy with vectors: `penultimate store pack FILE.duckdb` while the "
+        "dashboard is stopped."
+    )
+
+
+def sql(found) -> None:
+    """Questions in SQL, to a read-only copy in a process of its own."""
+    st.caption(
+        "A snapshot is one DuckDB file that holds rows, results and captured vectors. It is "
+        "queried read-only, in a locked process, for ten seconds and 10,000 rows at most."
+    )
+    left, right = st.columns([1, 1])
+    with left:
+        ui.do("Make a snapshot", found.submit_snapshot, key="snapshot")
+    snapshot = found.snapshot()
+    if snapshot is None:
+        st.info("Make a snapshot first.")
+        return
+    right.download_button(
+        "Download it",
+        data=lambda: snapshot.read_bytes(),
+        icon=":material/download:",
+        file_name=snapshot.name,
+        help="Opens in any DuckDB 2.",
+    )
+    text = st.text_area("Query", "show tables", key="sql", bind="query-params")
+    if st.button("Run", type="primary", icon=":material/play_arrow:"):
+        answer = ui.guarded(found.query, text)
+        st.caption(f"{answer.num_rows:,} rows")
+        st.dataframe(answer, hide_index=True)
 
 
 def reopen(found) -> None:
     """Drop a figure that Penultimate saved: the view it came from opens again."""
-    file = st.file_uploader("A saved SVG, PNG, HTML, PDF or JSON figure", key="figure",
-                            type=["svg", "png", "html", "json", "pdf"])  # fmt: skip
+    file = st.file_uploader(
+        "A saved SVG, PNG, HTML, PDF or JSON figure",
+        key="figure",
+        type=["svg", "png", "html", "json", "pdf"],
+    )
     if file is None:
         st.caption("Every figure carries its provenance; drop one here to open its view.")
         return

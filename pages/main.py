@@ -8,9 +8,11 @@ def main() -> None:
     import ui
 
     st.set_page_config(
-        page_title="Penultimate", page_icon=":material/layers:", layout="wide",
+        page_title="Penultimate",
+        page_icon=":material/layers:",
+        layout="wide",
         initial_sidebar_state="expanded",
-    )  # fmt: skip
+    )
     ui.gate()
     st.navigation(
         {

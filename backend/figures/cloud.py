@@ -63,6 +63,7 @@ def read_cloud(
     colour: Values | None,
     hover: Sequence[str] | None,
 ) -> Cloud:
+    """The points of one site, with their colour values and hover texts checked."""
     part = table.filter(pc.equal(table["site"], site))
     if part.num_rows == 0:
         have = ", ".join(sort_sites(pc.unique(table["site"]).to_pylist()))
@@ -109,10 +110,11 @@ def cut_layers(
     if _is_scale(cloud.colour):
         return [Layer(colour_name, everything, _scale_marker(cloud.colour, colour_name))], True
     names, codes = _encode(cloud.colour)
-    counts = dict(zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True))
+    number = np.bincount(codes, minlength=len(names)).tolist()
+    counts = {name: count for name, count in zip(names, number, strict=True) if count}
     known = colours or palette.category_colours(counts if categories is None else categories)
     layers = []
-    at = {name: i for i, name in enumerate(names)}
+    at = {name: names.index(name) for name in counts}
     for name, shade in known.items():
         if name in at:
             layers.append(Layer(name, np.flatnonzero(codes == at[name]), {"color": shade}))
@@ -194,6 +196,7 @@ def draw_layer(
 
 
 def fix_axes(fig: go.Figure, limits: Limits, provenance: Mapping[str, object]) -> None:
+    """Axes of equal scale with these limits and the name of the method."""
     parameters = provenance.get("parameters") or {}
     method = parameters.get("method", "") if isinstance(parameters, Mapping) else ""
     names = {"pca": "PCA", "umap": "UMAP"}
@@ -206,6 +209,7 @@ def fix_axes(fig: go.Figure, limits: Limits, provenance: Mapping[str, object]) -
 
 
 def place_legend(fig: go.Figure, colour_name: str, *, bar: bool, many: bool) -> None:
+    """A legend where there are several traces; none beside a colour bar."""
     title = {"text": theme.plain(colour_name, 40)} if colour_name else None
     fig.update_layout(showlegend=many and not bar, legend={"title": title})
     fig.update_layout(margin={"l": 40, "r": 24, "t": 92, "b": 48})

@@ -28,7 +28,8 @@ class Saved:
 
 def to_html(fig: go.Figure) -> str:
     """A page that works offline: plotly.js (5 MB) is inside."""
-    page = fig.to_html(include_plotlyjs=True, full_html=True, config=PLOTLY_CONFIG)
+    config = dict(PLOTLY_CONFIG)  # plotly takes entries out of it
+    page = fig.to_html(include_plotlyjs=True, full_html=True, config=config)
     return record.into_html(page, _provenance(fig), title=_title(fig))
 
 

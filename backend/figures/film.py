@@ -84,7 +84,11 @@ def _player(sites: list[tuple[str, str]]) -> dict:
         {"label": label, "method": "animate", "args": [[site], {**move, "fromcurrent": False}]}
         for site, label in sites
     ]
-    menu = {
+    return {"updatemenus": [_menu(buttons)], "sliders": [_slider(steps)]}
+
+
+def _menu(buttons: list[dict]) -> dict:
+    return {
         "type": "buttons",
         "direction": "left",
         "buttons": buttons,
@@ -98,21 +102,20 @@ def _player(sites: list[tuple[str, str]]) -> dict:
         "bgcolor": "rgba(0,0,0,0)",
         "bordercolor": palette.CONTROL,
     }
-    slider = {
+
+
+def _slider(steps: list[dict]) -> dict:
+    label = {"size": 13, "color": palette.MUTED}
+    return {
         "steps": steps,
         "x": 0.26,
         "len": 0.74,
         "y": 0,
         "pad": {"t": 30},
-        "currentvalue": {
-            "prefix": "",
-            "xanchor": "left",
-            "font": {"size": 13, "color": palette.MUTED},
-        },
+        "currentvalue": {"prefix": "", "xanchor": "left", "font": label},
         "activebgcolor": palette.SELECTED,
         "bgcolor": palette.fade(palette.CONTROL, 0.4),
         "bordercolor": "rgba(0,0,0,0)",
         "ticklen": 3,
-        "font": {"size": 1, "color": "rgba(0,0,0,0)"},
+        "font": {"size": 1, "color": "rgba(0,0,0,0)"},  # thirty labels would overlap
     }
-    return {"updatemenus": [menu], "sliders": [slider]}

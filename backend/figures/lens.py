@@ -81,7 +81,7 @@ def _heat(shade: np.ndarray, colour: str, token: np.ndarray, hover: list) -> go.
     bar: dict = {"title": {"text": COLOURS[colour], "side": "right"}}
     limits = {"zmin": 0, "zmax": 1}
     if colour == "rank":  # the better the rank, the darker
-        top = max(1.0, float(np.ceil(np.nanmax(shade))))
+        top = max(1.0, float(np.ceil(np.nanmax(shade) - 1e-4)))  # 1 000 in float32 is a little more
         ramp = palette.scale(palette.LAYER_RAMP[::-1])
         limits = {"zmin": 0, "zmax": top}
         ticks = np.arange(int(top) + 1)

@@ -6,6 +6,8 @@ import plotly.graph_objects as go
 from backend.figures import palette, theme
 from backend.figures.sites import count_blocks, site_label
 
+NULL = "rows shuffled"
+
 
 def add_line(
     fig: go.Figure,
@@ -28,21 +30,7 @@ def add_line(
         field: np.array([points.get(s, {}).get(field, np.nan) for s in sites], dtype=np.float32)
         for field in ("value", "low", "high", "null")
     }
-    known = np.isfinite(drawn["low"]) & np.isfinite(drawn["high"])
-    if known.any():
-        band = np.r_[drawn["low"][known], drawn["high"][known][::-1]]
-        shape = {"fill": "toself", "fillcolor": palette.fade(colour, 0.26), "line": {"width": 0}}
-        fig.add_scatter(
-            x=np.r_[x[known], x[known][::-1]],
-            y=band,
-            mode="lines",
-            hoverinfo="skip",
-            showlegend=False,
-            legendgroup=name,
-            name=f"{name}: interval",
-            **shape,
-            **place,
-        )
+    _add_band(fig, x, drawn["low"], drawn["high"], name=name, colour=colour, place=place)
     labels = [site_label(site, count_blocks(sites)) for site in sites]
     said = [theme.interval(*(float(drawn[f][i]) for f in ("value", "low", "high"))) for i in x]
     fig.add_scatter(
@@ -60,17 +48,59 @@ def add_line(
         **place,
     )
     if np.isfinite(drawn["null"]).any():
+        first = legend and not any(trace.name == NULL for trace in fig.data)
+        add_control(fig, x, drawn["null"], name=NULL, dash="dot", legend=first, place=place)
+
+
+def _add_band(
+    fig: go.Figure,
+    x: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    *,
+    name: str,
+    colour: str,
+    place: dict,
+) -> None:
+    known = np.isfinite(low) & np.isfinite(high)
+    if known.any():
         fig.add_scatter(
-            x=x,
-            y=drawn["null"],
+            x=np.r_[x[known], x[known][::-1]],
+            y=np.r_[low[known], high[known][::-1]],
             mode="lines",
-            name="rows shuffled",
-            legendgroup="rows shuffled",
-            showlegend=legend and not any(trace.name == "rows shuffled" for trace in fig.data[:-1]),
-            line={"color": palette.CONTROL, "width": 1.5, "dash": "dot"},
-            hovertemplate="rows shuffled %{y:.3r}<extra></extra>",
+            fill="toself",
+            fillcolor=palette.fade(colour, 0.26),
+            line={"width": 0},
+            hoverinfo="skip",
+            showlegend=False,
+            legendgroup=name,
+            name=f"{name}: interval",
             **place,
         )
+
+
+def add_control(
+    fig: go.Figure,
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    name: str,
+    dash: str,
+    legend: bool,
+    place: dict,
+) -> None:
+    """A quiet grey line that says what chance alone would show."""
+    fig.add_scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        name=name,
+        legendgroup=name,
+        showlegend=legend,
+        line={"color": palette.CONTROL, "width": 1.5, "dash": dash},
+        hovertemplate=f"{name} %{{y:.3r}}<extra></extra>",
+        **place,
+    )
 
 
 def below_title(fig: go.Figure) -> None:

@@ -19,7 +19,7 @@ def for_paper(fig: go.Figure, *, width: int, height: int | None = None) -> tuple
     """
     copy = go.Figure(fig.to_dict())
     copy.frames = []
-    copy.update_layout(updatemenus=[], sliders=[], transition=None, autosize=False)
+    copy.layout.updatemenus = copy.layout.sliders = copy.layout.transition = None
     theme.set_mode(copy, "print")
     _vectors(copy)
     top = _wrap(copy, width)

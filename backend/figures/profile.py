@@ -15,7 +15,7 @@ from backend.analyses.result import Result
 from backend.errors import AnalysisError
 from backend.figures import palette, theme
 from backend.figures.columns import numbers, scalar_of, source_of, table_of, texts
-from backend.figures.lines import add_line, below_title
+from backend.figures.lines import add_control, add_line, below_title
 from backend.figures.sites import site_ticks, sort_sites
 
 
@@ -142,16 +142,8 @@ def _draw(
         values = numbers(table, column)
         if values is not None and np.isfinite(values).any():
             order = np.argsort(at)
-            fig.add_scatter(
-                x=np.array(at)[order],
-                y=values[order],
-                mode="lines",
-                name=title,
-                line={"color": palette.CONTROL, "width": 1.5, "dash": dash},
-                hovertemplate=f"{title} %{{y:.3r}}<extra></extra>",
-                row=cell[0],
-                col=cell[1],
-            )
+            x, place = np.array(at)[order], {"row": cell[0], "col": cell[1]}
+            add_control(fig, x, values[order], name=title, dash=dash, legend=first, place=place)
 
 
 def _axes(

@@ -34,35 +34,12 @@ def layer_strip(states: Sequence[Mapping[str, object]]) -> go.Figure:
                 f"{one['site']} has the unknown state {one['state']!r}.",
                 f"Use: {', '.join(STATES)}.",
             )
-    n = len(states)
-    size = max(7, min(20, 620 // max(n, 1)))
-    kinds = [STATES[str(one["state"])] for one in states]
-    labels = [theme.plain(one.get("label") or one["site"]) for one in states]
-    fig = go.Figure(
-        go.Scatter(
-            x=list(range(n)),
-            y=[0] * n,
-            mode="markers+text",
-            customdata=[str(one["site"]) for one in states],
-            text=["" if one.get("bits") is None else str(one["bits"]) for one in states],
-            textfont={"size": max(8, size // 2), "color": palette.WHATIF},
-            hovertext=[f"{label}: {kind[2]}" for label, kind in zip(labels, kinds, strict=True)],
-            hovertemplate="%{hovertext}<extra></extra>",
-            marker={
-                "symbol": [_symbol(str(one["state"])) for one in states],
-                "size": size,
-                "color": [kind[0] for kind in kinds],
-                "line": {"width": 1.5, "color": [kind[1] for kind in kinds]},
-            },
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 1}},
-        )
-    )
+    fig = go.Figure(_squares(states))
     at, text = site_ticks([str(one["site"]) for one in states], most=12, depth=False)
     fig.update_xaxes(
         tickvals=at,
         ticktext=text,
-        range=[-0.8, n - 0.2],
+        range=[-0.8, len(states) - 0.2],
         showgrid=False,
         showline=False,
         ticks="",
@@ -70,7 +47,7 @@ def layer_strip(states: Sequence[Mapping[str, object]]) -> go.Figure:
         tickfont={"size": 10, "color": palette.MUTED},
     )
     fig.update_yaxes(visible=False, range=[-1, 1], fixedrange=True)
-    fig.update_layout(
+    return fig.update_layout(
         template=theme.TEMPLATES["light"],
         height=HEIGHT,
         margin={"l": 4, "r": 4, "t": 6, "b": 22},
@@ -80,7 +57,31 @@ def layer_strip(states: Sequence[Mapping[str, object]]) -> go.Figure:
         hovermode="closest",
         uirevision="strip",
     )
-    return fig
+
+
+def _squares(states: Sequence[Mapping[str, object]]) -> go.Scatter:
+    n = len(states)
+    size = max(7, min(20, 620 // max(n, 1)))
+    kinds = [STATES[str(one["state"])] for one in states]
+    labels = [theme.plain(one.get("label") or one["site"]) for one in states]
+    return go.Scatter(
+        x=list(range(n)),
+        y=[0] * n,
+        mode="markers+text",
+        customdata=[str(one["site"]) for one in states],
+        text=["" if one.get("bits") is None else str(one["bits"]) for one in states],
+        textfont={"size": max(8, size // 2), "color": palette.WHATIF},
+        hovertext=[f"{label}: {kind[2]}" for label, kind in zip(labels, kinds, strict=True)],
+        hovertemplate="%{hovertext}<extra></extra>",
+        marker={
+            "symbol": [_symbol(str(one["state"])) for one in states],
+            "size": size,
+            "color": [kind[0] for kind in kinds],
+            "line": {"width": 1.5, "color": [kind[1] for kind in kinds]},
+        },
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 1}},
+    )
 
 
 def _symbol(state: str) -> str:

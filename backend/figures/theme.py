@@ -66,32 +66,42 @@ def _template(mode: Mode) -> go.layout.Template:
         "paper_bgcolor": paper,
         "plot_bgcolor": paper,
         "colorway": palette.CATEGORIES,
-        "colorscale": {
-            "sequential": palette.scale(palette.LAYER_RAMP),
-            "diverging": palette.scale(palette.DIVERGING),
-        },
         "coloraxis": {"colorbar": bar},
         "xaxis": axis,
         "yaxis": axis,
         "margin": _MARGIN,
-        "title": {
-            "x": 0,
-            "xref": "container",
-            "xanchor": "left",
-            "y": 1,
-            "yref": "container",
-            "yanchor": "top",
-            "pad": {"l": 14, "t": 12},
-            "font": {"size": size + 3, "weight": 600},
-            "subtitle": {"font": {"size": size - 1, "color": palette.MUTED}},
-        },
+        "title": _title_style(size),
         "legend": {"itemsizing": "constant", "font": {"size": size - 1}, "tracegroupgap": 2},
-        "hoverlabel": {
-            "bgcolor": paper,
-            "bordercolor": line,
-            "align": "left",
-            "font": {"family": FONT, "size": 12, "color": text},
+        **_interaction_style(paper, text, line),
+    }
+    data = {"heatmap": [{"colorbar": bar}], "scatter": [{"marker": {"colorbar": bar}}]}
+    return go.layout.Template(layout=layout, data=data)
+
+
+def _title_style(size: int) -> dict:
+    """Title and small print at the top left of the whole figure."""
+    return {
+        "x": 0,
+        "xref": "container",
+        "xanchor": "left",
+        "y": 1,
+        "yref": "container",
+        "yanchor": "top",
+        "pad": {"l": 14, "t": 12},
+        "font": {"size": size + 3, "weight": 600},
+        "subtitle": {"font": {"size": size - 1, "color": palette.MUTED}},
+    }
+
+
+def _interaction_style(paper: str, text: str, line: str) -> dict:
+    """Hover boxes, the row of buttons and selections."""
+    font = {"family": FONT, "size": 12, "color": text}
+    return {
+        "colorscale": {
+            "sequential": palette.scale(palette.LAYER_RAMP),
+            "diverging": palette.scale(palette.DIVERGING),
         },
+        "hoverlabel": {"bgcolor": paper, "bordercolor": line, "align": "left", "font": font},
         "modebar": {
             "bgcolor": "rgba(0,0,0,0)",
             "color": palette.CONTROL,
@@ -100,10 +110,6 @@ def _template(mode: Mode) -> go.layout.Template:
         "newselection": {"line": {"color": palette.SELECTED, "width": 1.5}},
         "activeselection": {"fillcolor": palette.SELECTED, "opacity": 0.12},
     }
-    return go.layout.Template(
-        layout=layout,
-        data={"heatmap": [{"colorbar": bar}], "scatter": [{"marker": {"colorbar": bar}}]},
-    )
 
 
 for _mode, _name in TEMPLATES.items():
@@ -151,9 +157,15 @@ def finish(
         meta=jsonable(dict(provenance)),
         template=TEMPLATES["light"],
     )
+    _add_footer(fig, footer_text(provenance))
+    return fig
+
+
+def _add_footer(fig: go.Figure, text: str) -> None:
+    """The small mark in the lower right corner, below the axes' titles."""
     fig.add_annotation(
         name="footer",
-        text=footer_text(provenance),
+        text=text,
         x=1,
         y=0,
         xref="paper",
@@ -164,7 +176,6 @@ def finish(
         showarrow=False,
         font={"size": 9.5, "color": palette.MUTED, "family": MONO},
     )
-    return fig
 
 
 def footer_text(provenance: Mapping[str, object]) -> str:

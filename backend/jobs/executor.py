@@ -3,6 +3,7 @@
 Dask's `distributed` does the work; this module only starts it, lazily, and ends it.
 """
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -50,6 +51,11 @@ def count_gpus() -> int:
     return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
+def count_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class DaskExecutor:
     """One warm worker process per device (TLS on loopback), or workers behind an address.
 
@@ -77,11 +83,21 @@ class DaskExecutor:
 
         dask.config.set({"distributed.scheduler.allowed-failures": 2})
         if self.address == "local":
+            # Dask holds a worker's maths to one thread, which is right for one worker per core;
+            # here one worker has the machine. What the environment says wins.
+            threads = os.environ.get("OMP_NUM_THREADS") or max(1, count_cores() // self.n_workers)
+            environ = "distributed.nanny.pre-spawn-environ"
+            only_health = ["distributed.http.health"]  # no page of Dask's own is served
+            dask.config.set(
+                {f"{environ}.{name}_NUM_THREADS": threads for name in ("OMP", "MKL", "OPENBLAS")}
+                | {f"distributed.{part}.http.routes": only_health for part in ("scheduler", "worker")}
+            )
             self._cluster = LocalCluster(
                 n_workers=self.n_workers,
                 threads_per_worker=1,
                 processes=True,
                 dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 security=True,
                 silence_logs=logging.ERROR,
             )

@@ -12,9 +12,10 @@ from uuid import uuid4
 
 from backend.errors import Cancelled, UserError
 from backend.jobs.executor import Executor
-from backend.jobs.ticks import Ticker, ask_to_cancel, clear_ticks, read_tick
+from backend.jobs.ticks import Ticker, ask_to_cancel, clear_all, clear_ticks, read_tick
 
 ACTIVE = ("submitted", "running")
+_KEPT = 20  # ended jobs whose results stay in memory for whoever still asks
 
 
 class JobRecords(Protocol):
@@ -39,8 +40,7 @@ class Job:
     message: str = ""
     error: str = ""
     result: Any = None
-    started: float = field(default_factory=monotonic)
-    moved: float = 0.0  # when `done` last left 0
+    began: float = field(default_factory=monotonic)  # when what `total` counts was begun
     cancelled: Event = field(default_factory=Event, repr=False)
     ended: Event = field(default_factory=Event, repr=False)
     exception: BaseException | None = field(default=None, repr=False)
@@ -50,7 +50,13 @@ class Job:
         """Time left at the pace so far; None until a first part is done."""
         if not 0 < self.done < self.total:
             return None
-        return (monotonic() - self.started) / self.done * (self.total - self.done)
+        return (monotonic() - self.began) / self.done * (self.total - self.done)
+
+    def move(self, done: int, total: int, message: str = "") -> None:
+        """Set the progress; another total starts the clock of the time left again."""
+        if total != self.total:
+            self.began = monotonic()
+        self.done, self.total, self.message = done, total, message or self.message
 
 
 class JobContext:
@@ -63,7 +69,7 @@ class JobContext:
     def report(self, done: int, total: int, message: str = "") -> None:
         """Set the job's progress; raises Cancelled when the user has stopped it."""
         self.check()
-        self.job.done, self.job.total, self.job.message = done, total, message or self.job.message
+        self.job.move(done, total, message)
 
     def check(self) -> None:
         if self.job.cancelled.is_set():
@@ -109,9 +115,13 @@ class JobContext:
     def _pass_on(self) -> None:
         """Show what the worker last reported."""
         if tick := read_tick(self.folder, self.job.id):
-            self.job.message = tick[2] or self.job.message
-            if tick[1]:
-                self.job.done, self.job.total = tick[0], tick[1]
+            done, total, message = tick
+            if total == self.job.total:  # workers side by side: what was reached stays reached
+                done = max(done, self.job.done)
+            if total:
+                self.job.move(done, total, message)
+            else:
+                self.job.message = message or self.job.message
 
 
 class JobRunner:
@@ -120,8 +130,9 @@ class JobRunner:
     def __init__(self, records: JobRecords, executor: Executor, folder: Path):
         self.records, self.executor, self.folder = records, executor, folder
         self.live: dict[str, Job] = {}
-        self._lock = Lock()
+        self._lock, self._closing = Lock(), Event()
         folder.mkdir(parents=True, exist_ok=True)
+        clear_all(folder)
 
     def start(
         self, kind: str, title: str, request: dict, work: Callable[[JobContext], Any],
@@ -134,29 +145,42 @@ class JobRunner:
                     return job
             job = Job(job_id or uuid4().hex[:12], kind, title, request)
             self.live[job.id] = job
+            ended = [old.id for old in self.live.values() if old.ended.is_set()]
+            for old in ended[:-_KEPT]:
+                del self.live[old]
         clear_ticks(self.folder, job.id)
         self.records.put_job(id=job.id, kind=kind, title=title, request=request)
         Thread(target=self._run, args=(job, work), name=f"job-{job.id}", daemon=True).start()
         return job
 
     def _run(self, job: Job, work: Callable[[JobContext], Any]) -> None:
-        job.state, job.started = "running", monotonic()
-        self.records.update_job(job.id, state="running")
+        job.began = monotonic()
         try:
+            self.records.update_job(job.id, state="running")
+            job.state = "running"
             job.result = work(JobContext(job, self.executor, self.folder))
-            job.state = "done"
+            state = "done"
         except Cancelled as stop:
-            job.state, job.exception = "cancelled", stop
+            state, job.exception = "cancelled", stop
             job.message = "stopped; what was finished is kept"
-        except Exception as error:
-            job.state, job.exception = "failed", error
+        except BaseException as error:  # whoever waits is told; nothing stands above this thread
+            state, job.exception = "failed", error
             job.error = explain(error)
-        clear_ticks(self.folder, job.id)
+        try:
+            self._record_end(job, state)
+        finally:
+            job.state = state
+            job.ended.set()
+
+    def _record_end(self, job: Job, state: str) -> None:
+        """Write how a job ended; one that the end of the server cut off stays unfinished."""
+        if self._closing.is_set() and state != "done":
+            return
+        clear_ticks(self.folder, job.id, cancel=state != "cancelled")
         self.records.update_job(
-            job.id, state=job.state, done=job.done, total=job.total, message=job.message,
+            job.id, state=state, done=job.done, total=job.total, message=job.message,
             error=job.error or None,
         )  # fmt: skip
-        job.ended.set()
 
     def cancel(self, job_id: str) -> None:
         """Ask a job to stop; its current shard is given up, finished shards are kept."""
@@ -179,7 +203,13 @@ class JobRunner:
 
     def shutdown(self) -> None:
         """End the workers; running jobs stay marked as running, and resume at the next start."""
+        self._closing.set()
+        unfinished = [job for job in list(self.live.values()) if not job.ended.is_set()]
+        for job in unfinished:
+            self.cancel(job.id)
         self.executor.close()
+        for job in unfinished:  # so that none of them writes into a store that is closed
+            job.ended.wait(10)
 
 
 def explain(error: BaseException) -> str:

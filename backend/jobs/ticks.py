@@ -52,7 +52,14 @@ def ask_to_cancel(folder: Path, job: str) -> None:
     (folder / f"{job}.cancel").touch()
 
 
-def clear_ticks(folder: Path, job: str) -> None:
-    """Remove a job's files once it has ended."""
-    for ending in ("tick", "cancel"):
+def clear_ticks(folder: Path, job: str, *, cancel: bool = True) -> None:
+    """Remove a job's files; `cancel=False` leaves the mark for workers that have yet to see it."""
+    for ending in ("tick", "cancel") if cancel else ("tick",):
         (folder / f"{job}.{ending}").unlink(missing_ok=True)
+
+
+def clear_all(folder: Path) -> None:
+    """Remove what a server that was killed left behind; no worker of its own is alive now."""
+    for ending in ("tick", "cancel", "tmp"):
+        for path in folder.glob(f"*.{ending}"):
+            path.unlink(missing_ok=True)

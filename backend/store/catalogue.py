@@ -128,8 +128,19 @@ def put_capture(
     max_tokens: int | None = None,
 ) -> None:
     """Announce a capture, before its first shard; announcing it again changes nothing."""
-    row = locals() | {"created": now()}
-    del row["store"]
+    row = {
+        "key": key,
+        "model_id": model_id,
+        "ref": ref,
+        "whatif": whatif,
+        "dataset": dataset,
+        "site": site,
+        "pooling": pooling,
+        "dtype": dtype,
+        "width": width,
+        "max_tokens": max_tokens,
+        "created": now(),
+    }
     columns = ", ".join(row)
     marks = ", ".join("?" for _ in row)
     with store.transaction() as cursor:

@@ -2,7 +2,7 @@
 
 from ui.bench import ROWS, Bench, bench, pick
 from ui.drawing import show, strip, table, thumbnail
-from ui.export import badge, claims, claims_table, provenance, reopened
+from ui.export import badge, claims, provenance, reopened
 from ui.inspector import cloud, inspector
 from ui.opening import gate, guarded, head, workbench
 from ui.points import cloud_figure, colour_columns, selection, sites_of
@@ -17,7 +17,6 @@ __all__ = [
     "bar",
     "bench",
     "claims",
-    "claims_table",
     "cloud",
     "cloud_figure",
     "colour_columns",

@@ -34,9 +34,16 @@ class Bench:
     def request(self, analysis: str, *, other: str = "", **parameters: object) -> RunRequest:
         """An analysis of what the bench holds."""
         return RunRequest(
-            analysis, self.model, self.data, other, "all", self.pooling, self.rows, self.seed,
+            analysis,
+            self.model,
+            self.data,
+            other,
+            "all",
+            self.pooling,
+            self.rows,
+            self.seed,
             parameters=parameters,
-        )  # fmt: skip
+        )
 
 
 def bench(*, default_model: str = "demo:smollm2", default_data: str = "demo:facts") -> Bench:
@@ -44,8 +51,13 @@ def bench(*, default_model: str = "demo:smollm2", default_data: str = "demo:fact
     found = workbench()
     with st.sidebar:
         models = found.offers("model")
-        model = pick("Model", models, key="model", default=default_model,
-                     help="Type a hub id (org/name@revision), a folder or a .gguf path, or pick.")  # fmt: skip
+        model = pick(
+            "Model",
+            models,
+            key="model",
+            default=default_model,
+            help="Type a hub id (org/name@revision), a folder or a .gguf path, or pick.",
+        )
         facts: dict | None = guarded(found.model, model)  # type: ignore[assignment]
         kind = next((o.kind for o in models if o.ref == model), "")
         offers = [o for o in found.offers("data") if not kind or o.fits(kind)]
@@ -54,22 +66,41 @@ def bench(*, default_model: str = "demo:smollm2", default_data: str = "demo:fact
             st.page_link("library.py", label="Open the Library", icon=":material/inventory_2:")
             st.stop()
         first = next((o.ref for o in offers if o.ref == default_data), offers[0].ref)
-        data = pick("Data", offers, key="data", default=first,
-                    help="A demo set, or what you added in the Library.")  # fmt: skip
+        data = pick(
+            "Data",
+            offers,
+            key="data",
+            default=first,
+            help="A demo set, or what you added in the Library.",
+        )
         left, right = st.columns(2)
         poolings = _poolings(facts)
         own = f" (here: {facts['pooling']})" if facts else ""
         pooling = left.selectbox(
-            "Pooling", poolings, key="pooling", bind="query-params",
+            "Pooling",
+            poolings,
+            key="pooling",
+            bind="query-params",
             help="How the positions of a text, picture or sound become one vector; "
             f"auto: what suits the model{own}.",
-        )  # fmt: skip
+        )
         rows = right.selectbox(
-            "Rows", ROWS, index=1, key="rows", bind="query-params",
+            "Rows",
+            ROWS,
+            index=1,
+            key="rows",
+            bind="query-params",
             help="A uniform sample of so many rows; more rows reuse what is captured.",
         )
-        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="seed", bind="query-params",
-                               help="Fixes every random choice: UMAP, folds, permutations.")  # fmt: skip
+        seed = st.number_input(
+            "Seed",
+            0,
+            2**31 - 1,
+            0,
+            key="seed",
+            bind="query-params",
+            help="Fixes every random choice: UMAP, folds, permutations.",
+        )
     chosen = "" if pooling == "auto" else pooling
     return Bench(model, data, chosen, 0 if rows == "all" else int(rows), int(seed), facts)
 
@@ -81,15 +112,23 @@ def pick(label: str, offers: Sequence, *, key: str, default: str, help: str) -> 
     if typed and typed not in refs:
         refs.append(typed)
     ref = st.selectbox(
-        label, refs, index=refs.index(default) if default in refs else 0, key=key,
-        accept_new_options=True, bind="query-params", help=help,
-    )  # fmt: skip
+        label,
+        refs,
+        index=refs.index(default) if default in refs else 0,
+        key=key,
+        accept_new_options=True,
+        bind="query-params",
+        help=help,
+    )
     if offer := next((o for o in offers if o.ref == ref), None):
         st.caption(offer.label)
     return ref
 
 
 def _poolings(facts: dict | None) -> tuple[str, ...]:
-    by_kind = {"text": ("last", "mean", "max", "cls"), "image": ("mean", "max", "cls"),
-               "audio": ("mean", "max", "last")}  # fmt: skip
+    by_kind = {
+        "text": ("last", "mean", "max", "cls"),
+        "image": ("mean", "max", "cls"),
+        "audio": ("mean", "max", "last"),
+    }
     return ("auto", *by_kind.get(facts["modality"] if facts else "text", ()))

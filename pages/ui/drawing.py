@@ -23,9 +23,13 @@ def show(fig: go.Figure, *, key: str, alt: str, select: Callable[[], None] | Non
     fig.update_layout(modebar={"orientation": "v"})
     options: dict = {"on_select": select, "selection_mode": ("lasso", "box", "points")}
     st.plotly_chart(
-        fig, key=key, theme=None, config=figures.PLOTLY_CONFIG, alt=alt,
+        fig,
+        key=key,
+        theme=None,
+        config=figures.PLOTLY_CONFIG,
+        alt=alt,
         **(options if select else {}),
-    )  # fmt: skip
+    )
 
 
 def table(data: pa.Table, *, key: str, height: int = 320) -> None:
@@ -44,10 +48,13 @@ def thumbnail(key: str) -> None:
         site = sites_of(result)[-1]
         fig = figures.projection_map(
             result.tables["projection"].filter(pc.equal(result.tables["projection"]["site"], site)),
-            site=site, provenance=result.provenance, limits=limits(key),
-        )  # fmt: skip
-    fig.update_layout(height=260, margin=dict(l=8, r=8, t=8, b=8), title=None, annotations=[],
-                      showlegend=False)  # fmt: skip
+            site=site,
+            provenance=result.provenance,
+            limits=limits(key),
+        )
+    fig.update_layout(
+        height=260, margin=dict(l=8, r=8, t=8, b=8), title=None, annotations=[], showlegend=False
+    )
     fig.update_xaxes(visible=False).update_yaxes(visible=False).update_traces(
         showscale=False, selector={"type": "heatmap"}
     )

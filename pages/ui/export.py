@@ -26,23 +26,41 @@ def provenance(result, fig: go.Figure, *, name: str) -> None:
         (right, "pdf", "application/pdf", figures.to_pdf),
     ):
         column.download_button(
-            kind.upper(), data=lambda make=make: _made(make, fig), file_name=f"{name}.{kind}",
-            mime=mime, key=f"{name}:{kind}", icon=":material/download:", width="stretch",
-        )  # fmt: skip
+            kind.upper(),
+            data=lambda make=make: _made(make, fig),
+            file_name=f"{name}.{kind}",
+            mime=mime,
+            key=f"{name}:{kind}",
+            icon=":material/download:",
+            width="stretch",
+        )
     left.download_button(
-        "HTML", data=lambda: figures.to_html(fig), file_name=f"{name}.html", mime="text/html",
-        key=f"{name}:html", icon=":material/download:", width="stretch",
-    )  # fmt: skip
+        "HTML",
+        data=lambda: figures.to_html(fig),
+        file_name=f"{name}.html",
+        mime="text/html",
+        key=f"{name}:html",
+        icon=":material/download:",
+        width="stretch",
+    )
     middle.download_button(
-        "Everything (zip)", data=lambda: _made(figures.bundle, result, fig),
-        file_name=f"{name}.zip", key=f"{name}:zip", icon=":material/folder_zip:", width="stretch",
-    )  # fmt: skip
+        "Everything (zip)",
+        data=lambda: _made(figures.bundle, result, fig),
+        file_name=f"{name}.zip",
+        key=f"{name}:zip",
+        icon=":material/folder_zip:",
+        width="stretch",
+    )
     for number, (title, data) in enumerate(result.tables.items()):
         (right, left, middle)[number % 3].download_button(
-            f"{title}.csv", data=lambda data=data: figures.to_csv(data), mime="text/csv",
-            file_name=f"{title}.csv", key=f"{name}:{title}", icon=":material/table:",
+            f"{title}.csv",
+            data=lambda data=data: figures.to_csv(data),
+            mime="text/csv",
+            file_name=f"{title}.csv",
+            key=f"{name}:{title}",
+            icon=":material/table:",
             width="stretch",
-        )  # fmt: skip
+        )
     st.markdown("**Link to this view**")
     st.code(page, language=None)
     st.markdown("**The same in Python**")
@@ -67,30 +85,35 @@ def badge(oracle: Sequence | None) -> None:
         st.badge(
             f"{check['verdict']} with the plain forward pass: largest difference "
             f"{check['largest']:.1e} of the site's size{same} ({check['rows']} rows)",
-            icon=":material/verified:" if colour == "green" else ":material/warning:", color=colour,
-        )  # fmt: skip
+            icon=":material/verified:" if colour == "green" else ":material/warning:",
+            color=colour,
+        )
 
 
-def claims(results: Sequence) -> None:
+def claims(rows: Sequence[dict]) -> None:
     """What the papers found, and what is seen here."""
-    rows = workbench().claims(results)
     if not rows:
         st.caption("No finding is measured by what is computed so far.")
-        return
-    st.dataframe(rows, hide_index=True, key="claims")
-
-
-def claims_table(rows: list[dict]) -> None:
-    """Findings and measurements side by side."""
-    st.dataframe(rows, hide_index=True, key="claims-home", column_config={"key": None})
+    colours = {"agrees": "green", "differs": "orange"}
+    for row in rows:
+        verdict, finding, measured = st.columns([1, 4, 5])
+        verdict.badge(row["verdict"], color=colours.get(row["verdict"], "gray"))
+        finding.markdown(row["finding"])
+        finding.caption(row["paper"])
+        measured.markdown(row["measured"])
+        measured.caption(
+            f"{row['model']} on {row['data']}, n {row['n']:,}, {row['date']}, key {row['key']}"
+        )
 
 
 def reopened(found: Workbench, facts: dict) -> None:
     """A link to the view that a figure came from."""
     address = facts.get("view") or found.view_of_key(facts["key"])
     if not address:
-        st.warning(f"This store has no view of result {facts['key'][:12]}; the figure came from "
-                   "another machine's store and holds no address.")  # fmt: skip
+        st.warning(
+            f"This store has no view of result {facts['key'][:12]}; the figure came from "
+            "another machine's store and holds no address."
+        )
         return
     st.link_button("Open the view it came from", address, icon=":material/open_in_new:")
     st.json(facts, expanded=False)

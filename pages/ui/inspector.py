@@ -14,8 +14,12 @@ def cloud(bench_: Bench, projection, site: str, colour: str | None, *, key: str)
     """Draw a layer's points; what is lassoed here is selected everywhere."""
     fig = cloud_figure(bench_, projection, site, colour)
     st.session_state["cloud-data"] = bench_.data
-    show(fig, key=key, select=lambda: _take_selection(key),
-         alt=f"{bench_.model} at {site}: {projection.reading}")  # fmt: skip
+    show(
+        fig,
+        key=key,
+        select=lambda: _take_selection(key),
+        alt=f"{bench_.model} at {site}: {projection.reading}",
+    )
 
 
 def _take_selection(key: str) -> None:
@@ -44,22 +48,39 @@ def inspector(bench_: Bench, rows: Sequence[int], sites: Sequence[str]) -> None:
         st.rerun(scope="fragment")
     chosen = found.rows(bench_.data, list(rows)[:200])
     event = st.dataframe(
-        chosen, hide_index=True, key="inspected", height=240, on_select="rerun",
+        chosen,
+        hide_index=True,
+        key="inspected",
+        height=240,
+        on_select="rerun",
         selection_mode="single-row-required",
-    )  # fmt: skip
+    )
     picked = event.selection.rows[0] if event.selection.rows else 0  # type: ignore[attr-defined]
     row = int(chosen["row"][picked].as_py())
     media(bench_.data, dataset, row)
     for column, site in zip(st.columns(len(sites)), sites, strict=True):
         with column:
-            st.markdown(f"Nearest to row {row} at `{site}` (cosine)")
-            near = guarded(found.neighbours, bench_.ask, site, row, k=8)
-            names = found.rows(bench_.data, near["row"].to_pylist())  # type: ignore[index]
-            shown = names.drop_columns(["row"]).add_column(0, "cosine", near["score"])  # type: ignore[index]
-            st.dataframe(
-                shown, hide_index=True, key=f"near:{site}",
-                column_config={"cosine": st.column_config.NumberColumn(format="%.3f")},
-            )  # fmt: skip
+            neighbours(bench_, dataset, row, site)
+
+
+def neighbours(bench_: Bench, dataset, row: int, site: str) -> None:
+    """The nearest rows at one site, as pictures or as a table."""
+    found = workbench()
+    st.markdown(f"Nearest to row {row} at `{site}` (cosine)")
+    near = guarded(found.neighbours, bench_.ask, site, row, k=8)
+    ids, scores = near["row"].to_pylist(), near["score"].to_pylist()  # type: ignore[index]
+    if dataset.kind == "image":
+        captions = [f"{s:.3f} · row {i}" for i, s in zip(ids, scores, strict=True)]
+        st.image([found.media(bench_.data, i) for i in ids], width=92, caption=captions)
+        return
+    names = found.rows(bench_.data, ids)
+    shown = names.drop_columns(["row"]).add_column(0, "cosine", near["score"])  # type: ignore[index]
+    st.dataframe(
+        shown,
+        hide_index=True,
+        key=f"near:{site}",
+        column_config={"cosine": st.column_config.NumberColumn(format="%.3f")},
+    )
 
 
 def media(data: str, dataset, row: int) -> None:

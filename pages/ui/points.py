@@ -48,9 +48,16 @@ def cloud_figure(bench_: Bench, projection, site: str, colour: str | None) -> go
     part, values, hover = _points(projection.key, site, colour, bench_.data)
     names = [v for v, _ in workbench().values(bench_.data, colour)] if colour else None
     return figures.projection_map(
-        part, site=site, provenance=projection.provenance, colour=values, colour_name=colour,
-        categories=names, selected=selection(), hover=hover, limits=limits(projection.key),
-    )  # fmt: skip
+        part,
+        site=site,
+        provenance=projection.provenance,
+        colour=values,
+        colour_name=colour,
+        categories=names,
+        selected=selection(),
+        hover=hover,
+        limits=limits(projection.key),
+    )
 
 
 def selection() -> list[int]:

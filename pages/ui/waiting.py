@@ -51,7 +51,9 @@ def _clicked(request: RunRequest, what: str, plan: object) -> bool:
         st.markdown(f"**{what}** is not computed yet.")
         if plan is not None:
             st.caption(plan.quote())  # type: ignore[attr-defined]
-        return st.button("Compute", key=f"go:{request}", type="primary", icon=":material/play_arrow:")
+        return st.button(
+            "Compute", key=f"go:{request}", type="primary", icon=":material/play_arrow:"
+        )
 
 
 def _ended(job, request: RunRequest, what: str) -> None:

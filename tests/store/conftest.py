@@ -95,6 +95,18 @@ def add_capture(
 @pytest.fixture
 def captured(store: Store) -> Stored:
     """100 rows of metadata; 80 of them captured, 8 numbers each, in shards of 16."""
+    return fill(store)
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Stored]]:
+    """The same, opened once for the tests of a module that only read."""
+    with Store(tmp_path_factory.mktemp("filled")) as opened:
+        yield opened, fill(opened)
+
+
+def fill(store: Store) -> Stored:
+    """Enter the small data set and its capture."""
     rng = np.random.default_rng(0)
     ids = np.arange(100)
     table = pa.table(

@@ -47,7 +47,7 @@ def _end(process: subprocess.Popen) -> None:
 
 def test_eight_threads_write_and_read(store: Store) -> None:
     def work(thread: int) -> int:
-        for i in range(15):
+        for i in range(6):
             put_job(store, id=f"{thread}-{i}", kind="capture", title="t", request={"i": i})
             update_job(store, f"{thread}-{i}", state="running", done=i)
             job = get_job(store, f"{thread}-{i}")
@@ -57,8 +57,8 @@ def test_eight_threads_write_and_read(store: Store) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         counts = list(pool.map(work, range(8)))
-    assert max(counts) == len(list_jobs(store, limit=1000)) == 120
-    assert all(count >= 15 for count in counts)
+    assert max(counts) == len(list_jobs(store, limit=1000)) == 48
+    assert all(count >= 6 for count in counts)
 
 
 def test_readers_see_only_what_is_committed(store: Store) -> None:
@@ -204,16 +204,13 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
         list_jobs(store)
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
+def test_the_store_itself_cannot_reach_outside(store: Store) -> None:
+    for sql in (
         "select * from read_csv('/etc/hostname')",
         "attach '/tmp/other.duckdb'",
         "copy jobs to '/tmp/x.csv'",
         "install httpfs",
         "set enable_external_access = true",
-    ],
-)
-def test_the_store_itself_cannot_reach_outside(store: Store, sql: str) -> None:
-    with pytest.raises(duckdb.Error), store.cursor() as cursor:
-        cursor.execute(sql).fetchall()
+    ):
+        with pytest.raises(duckdb.Error), store.cursor() as cursor:
+            cursor.execute(sql).fetchall()

@@ -18,7 +18,8 @@ def _scores(matrix: np.ndarray, query: np.ndarray, metric: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
-def test_neighbours_of_a_row_agree_with_numpy(store: Store, captured: Stored, metric: str) -> None:
+def test_neighbours_of_a_row_agree_with_numpy(filled: tuple[Store, Stored], metric: str) -> None:
+    store, captured = filled
     row = int(captured.rows[17])
     scores = _scores(captured.matrix, captured.matrix[17], metric)
     order = np.argsort(-scores if metric == "cosine" else scores)
@@ -29,7 +30,8 @@ def test_neighbours_of_a_row_agree_with_numpy(store: Store, captured: Stored, me
     np.testing.assert_allclose(found["score"].to_numpy(), scores[order], rtol=1e-5)
 
 
-def test_a_scaled_vector_has_the_same_cosine_neighbours(store: Store, captured: Stored) -> None:
+def test_a_scaled_vector_has_the_same_cosine_neighbours(filled: tuple[Store, Stored]) -> None:
+    store, captured = filled
     query = captured.matrix[3]
     first = nearest(store, captured.key, vector=query)
     scaled = nearest(store, captured.key, vector=37 * query)
@@ -38,7 +40,8 @@ def test_a_scaled_vector_has_the_same_cosine_neighbours(store: Store, captured: 
     assert first["score"][0].as_py() == pytest.approx(1, abs=1e-6)
 
 
-def test_only_among_chosen_rows(store: Store, captured: Stored) -> None:
+def test_only_among_chosen_rows(filled: tuple[Store, Stored]) -> None:
+    store, captured = filled
     chosen = captured.rows[:5]
     found = nearest(store, captured.key, row=int(chosen[0]), rows=chosen, k=50)
     assert set(found["row"].to_pylist()) == set(chosen[1:].tolist())
@@ -82,7 +85,9 @@ def test_half_precision(store: Store, captured: Stored) -> None:
     assert found["row"].to_pylist() == [captured.rows[best]]
 
 
-def test_threads_do_not_disturb_each_other(store: Store, captured: Stored) -> None:
+def test_threads_do_not_disturb_each_other(filled: tuple[Store, Stored]) -> None:
+    store, captured = filled
+
     def search(i: int) -> bool:
         found = nearest(store, captured.key, vector=captured.matrix[i % 80], k=1)
         return found["row"].to_pylist() == [captured.rows[i % 80]]
@@ -91,7 +96,8 @@ def test_threads_do_not_disturb_each_other(store: Store, captured: Stored) -> No
         assert all(pool.map(search, range(160)))
 
 
-def test_bad_searches_are_refused(store: Store, captured: Stored) -> None:
+def test_bad_searches_are_refused(filled: tuple[Store, Stored]) -> None:
+    store, captured = filled
     key, good = captured.key, captured.matrix[0]
     missing = int(np.setdiff1d(np.arange(100), captured.rows)[0])
     for said, search in (

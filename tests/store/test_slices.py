@@ -43,7 +43,8 @@ def _value(x: object) -> bool:
     ],
     ids=str,
 )
-def test_filters_agree_with_python(store: Store, captured: Stored, filters, holds) -> None:
+def test_filters_agree_with_python(filled: tuple[Store, Stored], filters, holds) -> None:
+    store, captured = filled
     expected = [row["row"] for row in captured.table.to_pylist() if holds(row)]
     found = select(store, captured.dataset, filters)
     assert found.dtype == np.int64
@@ -67,7 +68,8 @@ def test_column_names_cannot_inject(store: Store) -> None:
 
 
 @pytest.mark.parametrize("value", [EVIL, "' or '1'='1", "sea'; drop table jobs"])
-def test_values_cannot_inject(store: Store, captured: Stored, value: str) -> None:
+def test_values_cannot_inject(filled: tuple[Store, Stored], value: str) -> None:
+    store, captured = filled
     for op in ("=", "contains"):
         assert not len(select(store, captured.dataset, [Filter("topic", op, value)]))
     assert not len(select(store, captured.dataset, [Filter("topic", "in", [value])]))
@@ -88,8 +90,9 @@ def test_values_cannot_inject(store: Store, captured: Stored, value: str) -> Non
     ],
 )
 def test_bad_filters_say_what_is_wrong(
-    store: Store, captured: Stored, part: Filter, said: str
+    filled: tuple[Store, Stored], part: Filter, said: str
 ) -> None:
+    store, captured = filled
     with pytest.raises(StoreError, match=said):
         select(store, captured.dataset, [part])
 
@@ -101,7 +104,8 @@ def test_moments(store: Store) -> None:
     assert select(store, dataset, [Filter("at", "<=", "2024-01-02")]).tolist() == [0, 1]
 
 
-def test_unknown_data_sets_are_refused(store: Store) -> None:
+def test_unknown_data_sets_are_refused(filled: tuple[Store, Stored]) -> None:
+    store, _ = filled
     for name in ("0" * 32, "rows; drop table jobs"):
         with pytest.raises(StoreError, match="no data set"):
             select(store, name)
@@ -109,7 +113,8 @@ def test_unknown_data_sets_are_refused(store: Store) -> None:
             values_of(store, name, "topic")
 
 
-def test_values_are_counted(store: Store, captured: Stored) -> None:
+def test_values_are_counted(filled: tuple[Store, Stored]) -> None:
+    store, captured = filled
     assert values_of(store, captured.dataset, "topic") == [("sea", 34), ("sky", 33), (None, 33)]
 
 
@@ -127,7 +132,8 @@ def test_gather_equals_numpy(store: Store, captured: Stored, half: bool) -> None
     np.testing.assert_array_equal(everything.matrix, matrix.astype(np.float32))
 
 
-def test_rows_that_were_not_captured_are_skipped(store: Store, captured: Stored) -> None:
+def test_rows_that_were_not_captured_are_skipped(filled: tuple[Store, Stored]) -> None:
+    store, captured = filled
     found = gather(store, captured.key, np.arange(-5, 200))
     np.testing.assert_array_equal(found.rows, np.sort(captured.rows))
     np.testing.assert_array_equal(found.matrix, captured.matrix[np.argsort(captured.rows)])

@@ -3,6 +3,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from backend.store import catalogue
 from backend.store.database import Store
@@ -10,7 +11,7 @@ from backend.store.datasets import get_dataset, list_datasets
 from backend.store.sweep import Swept
 from backend.store.vectors import shard_path, write_shard
 
-from .conftest import Stored, add_capture
+from .conftest import Stored, add_capture, add_dataset
 
 
 def test_nothing_to_do(store: Store, captured: Stored) -> None:
@@ -42,10 +43,6 @@ def test_leftovers_are_removed_and_what_is_whole_stays(store: Store, captured: S
 
 def test_rows_without_their_files_go(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
-        import pyarrow as pa
-
-        from .conftest import add_dataset
-
         dataset = add_dataset(store, pa.table({"row": [0]}))
         rows, matrix = np.arange(48), np.ones((48, 4), np.float32)
         first = add_capture(store, dataset, rows, matrix, site="a")
@@ -58,7 +55,6 @@ def test_rows_without_their_files_go(tmp_path: Path) -> None:
     shutil.rmtree(second_folder)
     shutil.rmtree(folder)
     with Store(tmp_path) as store:
-        assert store.swept.shards[:2] == ((first, 0), (first, 2)) or second < first
         assert set(store.swept.shards) == {(first, 0), (first, 2)} | {
             (second, shard) for shard in range(3)
         }

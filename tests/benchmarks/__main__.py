@@ -1,0 +1,65 @@
+"""Speed and memory, held against other tools and plain floors.
+
+`python tests/benchmarks [NAME...]` runs the named benchmarks (default: all) and prints one table.
+Every number is taken within one run, in pairs: run it on a quiet machine, and believe medians of
+ratios rather than seconds. Nothing here is a test; a busy machine must not fail a change.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path += [str(ROOT), str(ROOT / "tests")]
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the models compared are local ones
+
+import table  # noqa: E402
+from measure import Line  # noqa: E402
+
+BENCHMARKS = {
+    "capture": "time of a stored capture over the bare model, TransformerLens and nnsight",
+    "lengths": "the same on texts of mixed length, in arrival order",
+    "memory": "extra memory of each, and its growth with the number of rows",
+    "store": "writing, reading, slicing and searching stored vectors",
+    "paint": "first paint of the dashboard over that of an empty Streamlit app",
+    "slider": "a slider move at 20 000 points to the new picture, in the browser",
+}
+
+
+def main() -> int:
+    """Run what was asked for; exit code 1 only if something could not be run."""
+    parser = argparse.ArgumentParser(
+        prog="benchmarks", description=__doc__.split("\n\n")[1],
+        epilog="; ".join(f"{k}: {v}" for k, v in BENCHMARKS.items()),
+    )  # fmt: skip
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--pairs", type=int, default=7, help="rounds of each comparison")
+    parser.add_argument("--out", type=Path, help="write the table to this JSON file too")
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - set(BENCHMARKS):
+        parser.error(f"no benchmark {', '.join(unknown)}; choose from {', '.join(BENCHMARKS)}")
+    before, lines, failed = table.machine(), [], {}
+    for name in asked.names or BENCHMARKS:
+        print(f"{name}: {BENCHMARKS[name]} ...", file=sys.stderr, flush=True)
+        run: Callable[[int, Path], list[Line]] = import_module(name).run
+        with tempfile.TemporaryDirectory(prefix="penultimate-bench-") as folder:
+            try:
+                lines += run(asked.pairs, Path(folder))
+            except ImportError as error:  # the other tools, or playwright, are not installed
+                failed[name] = str(error)
+    print(f"{before['date']}, {before['cores']} cores, load {before['load'][0]} before", end="")
+    print(f" and {table.machine()['load'][0]} after\n\n{table.draw(lines)}")
+    for name, why in failed.items():
+        print(f"{name}: not run, {why}")
+    if asked.out:
+        table.save(asked.out, before, lines, failed)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
