@@ -58,9 +58,10 @@ def resolve_data(
 
 
 def capture_shard(
-    settings: Settings, source: ModelSource, folder: Path, task, budget: int | None, ticker: Ticker
-):
-    """One shard of a capture; see backend.capture.shard."""
+    settings: Settings, source: ModelSource, folder: Path, task, budget: int | None,
+    place: tuple[int, int], ticker: Ticker,
+):  # fmt: skip
+    """One shard of a capture; `place` = (rows before it, rows of the job), for the progress."""
     from backend.capture import shard
     from backend.models.loading import SHELF
 
@@ -68,14 +69,15 @@ def capture_shard(
     model = SHELF.get(source, settings)
     return shard.capture_shard(
         model, open_dataset(folder), task,
-        max_tokens=settings.max_tokens, budget=budget, check=ticker.check,
+        max_tokens=settings.max_tokens, budget=budget,
+        advance=lambda done: ticker.progress(place[0] + done, place[1]),
     )  # fmt: skip
 
 
 def verify_capture(
     settings: Settings, source: ModelSource, view: CaptureView, n_rows: int, ticker: Ticker
 ) -> dict:
-    """Hold the first rows of a capture against the plain forward pass."""
+    """Hold the first rows of a capture against the plain forward pass; `sites_checked` names where."""
     from backend.capture.verify import verify
     from backend.models.loading import SHELF
 
@@ -83,8 +85,11 @@ def verify_capture(
     few = replace(view, n=n_rows)
     rows = few.rows()
     stored = {site: few.vectors(site) for site in few.sites}
-    check = verify(SHELF.get(source, settings), view.dataset, rows, stored, view.pooling)
-    return check.to_json()
+    check = verify(
+        SHELF.get(source, settings), view.dataset, rows, stored, view.pooling,
+        half=view.dtype == "float16",
+    )  # fmt: skip
+    return check.to_json() | {"sites_checked": list(few.sites)}
 
 
 def analyse(

@@ -45,9 +45,8 @@ def run(
     top: int,
 ) -> Body:
     """Read every layer of a language model through its own head."""
-    del seed  # nothing here is left to chance
     sites = lens_sites(model)
-    texts = _texts(views, text=text, row_ids=row_ids, examples=examples)
+    texts = _texts(views, text=text, row_ids=row_ids, examples=examples, seed=seed)
     words, following, settled, kls, groups = [], [], [], [], []
     for index, (row, content) in enumerate(texts):
         progress(index, len(texts), f"reading text {index + 1} of {len(texts)}")
@@ -92,13 +91,16 @@ def lens_sites(model: "LoadedModel") -> tuple[str, ...]:
 
 
 def _texts(
-    views: tuple[CaptureView, ...], *, text: str, row_ids: str, examples: int
+    views: tuple[CaptureView, ...], *, text: str, row_ids: str, examples: int, seed: int
 ) -> list[tuple[int, str]]:
-    """(row, text) to read: the literal text, the named rows, or the first rows of the capture."""
+    """(row, text) to read: the literal text, the named rows, or a few rows by chance.
+
+    Only the data set is read: the lens needs no capture.
+    """
     if text:
         return [(_LITERAL, text)]
     if not views:
-        raise AnalysisError("There is nothing to read.", "Give a text, or a capture of texts.")
+        raise AnalysisError("There is nothing to read.", "Give a text, or a data set of texts.")
     data = views[0].dataset
     if data.kind != "text":
         raise AnalysisError(
@@ -116,8 +118,8 @@ def _texts(
                 f"Rows go from 0 to {data.n_rows - 1}.",
             )
     else:
-        ids = views[0].rows()
-        rows = ids[np.sort(np.unique(ids, return_index=True)[1])][:examples]
+        count = min(examples, data.n_rows)
+        rows = np.sort(np.random.default_rng(seed).choice(data.n_rows, count, replace=False))
     return list(zip(rows.tolist(), data.texts(rows), strict=True))
 
 
@@ -258,9 +260,10 @@ SPEC = register(
         run=run,
         kinds=("text",),
         needs_model=True,
+        captures=0,
         parameters=(
             Parameter("text", str, "", "A text to read instead of rows of the data."),
-            Parameter("row_ids", str, "", "Rows to read, as in 0,5,7; empty = the first ones."),
+            Parameter("row_ids", str, "", "Rows to read, as in 0,5,7; empty = a few by chance."),
             Parameter("examples", int, 4, "Rows to read if none is named.", minimum=1, maximum=256),
             Parameter(
                 "positions", str, "all", "Read every position or the last.", choices=("all", "last")

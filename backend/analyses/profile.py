@@ -23,6 +23,7 @@ from backend.analyses.probe import Score, Target, probe
 from backend.analyses.result import Body, Result
 from backend.analyses.spec import Claim, Measured, Parameter, Progress, Spec, register
 from backend.analyses.targets import choose_target
+from backend.analyses.threads import for_each_site
 from backend.capture.view import CaptureView
 from backend.errors import AnalysisError
 
@@ -47,14 +48,15 @@ def run(
     target = choose_target(one.table(), column, text_column=view.dataset.text_column)
     if target is not None and len(np.unique(one.rows[target.known])) < 2 * folds:
         target = None
-    lines = []
-    for index, site in enumerate(one.sites):
-        progress(index, len(one.sites), f"measuring {site}")
-        X = one.vectors(site)
-        score = _NO_SCORE
+
+    def measure(site: str) -> dict[str, object]:
+        X, score = one.vectors(site), _NO_SCORE
         if target is not None:
             score = probe(X, target, seed=seed, n_folds=folds, groups=groups)
-        lines.append({"site": site, "index": index, **_shape(X, groups), **_probe(score)})
+        index = one.sites.index(site)
+        return {"site": site, "index": index, **_shape(X, groups), **_probe(score)}
+
+    lines = for_each_site(one.sites, measure, progress=progress, doing="measuring")
     progress(len(one.sites), len(one.sites), "done")
     table = pa.Table.from_pylist(lines)
     table = table.set_column(1, "index", table["index"].cast(pa.int32()))

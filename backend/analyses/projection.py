@@ -19,6 +19,7 @@ from backend.analyses.layout import (
 from backend.analyses.neighbours import unit_rows
 from backend.analyses.result import Body
 from backend.analyses.spec import Parameter, Progress, Spec, register
+from backend.analyses.threads import for_each_site
 from backend.capture.view import CaptureView
 from backend.errors import AnalysisError
 
@@ -55,55 +56,93 @@ def run(
     if n < 4:
         raise AnalysisError(f"{n} rows are too few to lay out.", "Give at least 4 rows.")
     settings = Settings(method, normalise, min(neighbours, n - 1), min_dist, seed)
-    layouts, quality, said, previous = [], [], [], None
-    for index, site in enumerate(one.sites):
-        progress(index, len(one.sites), f"laying out {site}")
-        X = one.vectors(site)
-        X = unit_rows(X) if normalise else X
-        Z, row = _lay_out(X, previous, settings)
-        if row["spread"] == 0:
-            said.append(f"{site} does not vary over these rows.")
-        else:
-            previous = Z
-        layouts.append(Z)
-        quality.append({"site": site, **row, **_quality(X, Z, one, row["spread"])})
-    progress(len(one.sites), len(one.sites), "done")
+    if method == "pca":
+        flat = for_each_site(
+            one.sites,
+            lambda site: _flat(one, site, settings),
+            progress=progress,
+            doing="laying out",
+        )
+        layouts = _aligned([Z for Z, _ in flat])
+        quality = [row for _, row in flat]
+    else:
+        layouts, quality = _umap_layouts(one, settings, progress)
+    said = [f"{q['site']} does not vary over these rows." for q in quality if q["spread"] == 0]
     scalars = _scalars(layouts, quality, settings, n) | {"note": notes(said)}
     tables = {"projection": _points(one, layouts), "quality": pa.Table.from_pylist(quality)}
     return Body(scalars, tables, _reading(scalars))
 
 
-def _lay_out(
-    X: np.ndarray, previous: np.ndarray | None, settings: Settings
-) -> tuple[np.ndarray, dict[str, float]]:
-    """Layout (n, 2) with root-mean-square radius 1, turned onto the previous one."""
+def _vectors(one: Sample, site: str, settings: Settings) -> np.ndarray:
+    X = one.vectors(site)
+    return unit_rows(X) if settings.normalise else X
+
+
+def _flat(one: Sample, site: str, settings: Settings) -> tuple[np.ndarray, dict[str, object]]:
+    """PCA layout (n, 2) of a site, root-mean-square radius 1, and how good it is."""
+    X = _vectors(one, site, settings)
     Z, shares = pca_layout(X, seed=settings.seed)
-    if settings.method == "umap" and np.isfinite(shares).all():
-        start = previous if previous is not None else Z
-        Z = umap_layout(
-            X,
-            start=start,
-            neighbours=settings.neighbours,
-            min_dist=settings.min_dist,
-            epochs=_FIRST_EPOCHS if previous is None else _NEXT_EPOCHS,
-            seed=settings.seed,
-        )
-        shares = np.full(2, np.nan)
     Z, spread = standardise(Z)
-    if previous is not None and spread > 0:
-        Z = procrustes(Z, previous)
-    return Z, {"explained_x": shares[0], "explained_y": shares[1], "spread": spread}
+    return Z, _quality(X, Z, one, site, shares, spread)
 
 
-def _quality(X: np.ndarray, Z: np.ndarray, one: Sample, spread: float) -> dict[str, float]:
+def _aligned(layouts: list[np.ndarray]) -> list[np.ndarray]:
+    """Each layout turned onto the last one before it that varies."""
+    out, previous = [], None
+    for Z in layouts:
+        if Z.any():
+            Z = Z if previous is None else procrustes(Z, previous)
+            previous = Z
+        out.append(Z)
+    return out
+
+
+def _umap_layouts(
+    one: Sample, settings: Settings, progress: Progress
+) -> tuple[list[np.ndarray], list[dict[str, object]]]:
+    """UMAP layouts, each begun from the one before and turned onto it; one after the other."""
+    layouts, quality, previous = [], [], None
+    for index, site in enumerate(one.sites):
+        progress(index, len(one.sites), f"laying out {site}")
+        X = _vectors(one, site, settings)
+        Z, spread = standardise(pca_layout(X, seed=settings.seed)[0])
+        if spread > 0:
+            Z = umap_layout(
+                X,
+                start=Z if previous is None else previous,
+                neighbours=settings.neighbours,
+                min_dist=settings.min_dist,
+                epochs=_FIRST_EPOCHS if previous is None else _NEXT_EPOCHS,
+                seed=settings.seed,
+            )
+            Z, spread = standardise(Z)
+            Z = Z if previous is None else procrustes(Z, previous)
+            previous = Z
+        layouts.append(Z)
+        quality.append(_quality(X, Z, one, site, np.full(2, np.nan), spread))
+    return layouts, quality
+
+
+def _quality(
+    X: np.ndarray, Z: np.ndarray, one: Sample, site: str, shares: np.ndarray, spread: float
+) -> dict[str, object]:
+    """One row of the quality table, measured on the first 2000 rows."""
     head = slice(0, min(len(X), _QUALITY_ROWS))
     k = min(_QUALITY_K, (len(X[head]) - 1) // 2)
-    if spread == 0 or k < 1:
-        return dict.fromkeys(("trustworthiness", "trust_low", "trust_high"), math.nan)
-    first = replace(one, rows=one.rows[head])
-    value, error = trustworthiness(X[head], Z[head], k=k, groups=first.groups)
-    low, high = value - Z95 * error, min(1.0, value + Z95 * error)
-    return {"trustworthiness": value, "trust_low": low, "trust_high": high}
+    value = low = high = math.nan
+    if spread > 0 and k >= 1:
+        groups = replace(one, rows=one.rows[head]).groups
+        value, error = trustworthiness(X[head], Z[head], k=k, groups=groups)
+        low, high = value - Z95 * error, min(1.0, value + Z95 * error)
+    return {
+        "site": site,
+        "trustworthiness": value,
+        "trust_low": low,
+        "trust_high": high,
+        "explained_x": float(shares[0]),
+        "explained_y": float(shares[1]),
+        "spread": spread,
+    }
 
 
 def _points(one: Sample, layouts: list[np.ndarray]) -> pa.Table:

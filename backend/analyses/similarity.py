@@ -20,6 +20,7 @@ from backend.analyses.layer_pairs import Side, between, controls, within
 from backend.analyses.neighbours import mutual_overlap, nearest, unit_rows
 from backend.analyses.result import Body, Result
 from backend.analyses.spec import Claim, Measured, Parameter, Progress, Spec, register
+from backend.analyses.threads import for_each_site, one_thread
 from backend.capture.view import CaptureView
 from backend.errors import AnalysisError
 
@@ -45,16 +46,18 @@ def run(
     if n < 4:
         raise AnalysisError(f"{n} rows are too few to compare layers.", "Give at least 4 rows.")
     k = min(k, n - 1)
-    steps = sum(len(s.sites) for s in samples) + 1
-    sides, done = [], 0
-    for one in samples:
-        sides.append(_measure(one, batch, k, progress, done, steps))
-        done += len(one.sites)
-    progress(done, steps, "comparing all pairs")
+    sides = [_measure(one, batch, k, progress) for one in samples]
     a, b = sides[0], sides[-1]
-    other = None if len(sides) == 1 else b.grams
-    alignment = align(a.grams, other, permutations=permutations, seed=seed, groups=groups)
-    overlap = mutual_overlap(a.neighbours, b.neighbours).astype(np.float64)
+    progress(len(a.sites), len(a.sites), "comparing all pairs")
+    with one_thread():
+        alignment = align(
+            a.grams,
+            None if a is b else b.grams,
+            permutations=permutations,
+            seed=seed,
+            groups=groups,
+        )
+        overlap = mutual_overlap(a.neighbours, b.neighbours).astype(np.float64)
     table = _table(a, b, alignment, overlap, groups)
     scalars = {
         "n": n,
@@ -66,31 +69,32 @@ def run(
         **(within(a, alignment, groups) if len(sides) == 1 else between(a, b, alignment)),
         "note": _notes(sides, groups),
     }
-    progress(steps, steps, "done")
     return Body(scalars, {"similarity": table}, _reading(scalars))
 
 
-def _measure(one: Sample, batch: int, k: int, progress: Progress, done: int, steps: int) -> Side:
-    n = len(one.rows)
+def _measure(one: Sample, batch: int, k: int, progress: Progress) -> Side:
+    """Gram matrices and neighbours of every site; each site's vectors are read once."""
+    n, count = len(one.rows), len(one.sites)
     parts = np.array_split(np.arange(n), math.ceil(n / batch))
-    values = len(one.sites) * sum(len(p) ** 2 for p in parts)
+    values = count * sum(len(p) ** 2 for p in parts)
     dtype = np.float64 if values * 8 <= _FLOAT64_BYTES else np.float32
-    grams = [np.empty((len(one.sites), len(p), len(p)), dtype=dtype) for p in parts]
-    neighbours = np.empty((len(one.sites), n, k), dtype=np.int32)
-    trace, square = np.zeros(len(one.sites)), np.zeros(len(one.sites))
-    constant = []
-    for index, site in enumerate(one.sites):
-        progress(done + index, steps, f"reading {site}")
-        X = one.vectors(site)
+    grams = [np.empty((count, len(p), len(p)), dtype=dtype) for p in parts]
+    neighbours = np.empty((count, n, k), dtype=np.int32)
+    trace, square = np.zeros(count), np.zeros(count)
+
+    def measure(site: str) -> bool:
+        index, X = one.sites.index(site), one.vectors(site)
         for number_of, part in enumerate(parts):
             gram, tr, sq = u_centred_gram(X[part])
             grams[number_of][index] = gram
             if number_of == 0:
                 trace[index], square[index] = tr, sq
-        if not any(g[index].any() for g in grams):
-            constant.append(site)
         neighbours[index] = nearest(unit_rows(X), k)[0]
-    return Side(one.sites, grams, neighbours, trace, square, tuple(constant))
+        return any(g[index].any() for g in grams)
+
+    varies = for_each_site(one.sites, measure, progress=progress, doing="reading")
+    constant = tuple(s for s, good in zip(one.sites, varies, strict=True) if not good)
+    return Side(one.sites, grams, neighbours, trace, square, constant)
 
 
 def _table(

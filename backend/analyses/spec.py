@@ -72,7 +72,7 @@ class Spec:
     version: int
     run: Callable[..., Body]
     kinds: tuple[str, ...] = ("text", "image", "audio")
-    captures: int = 1  # how many captures it can take at the most
+    captures: int = 1  # how many it takes at the most; 0 = only model and data
     needs_model: bool = False
     parameters: tuple[Parameter, ...] = ()
     claims: tuple[Claim, ...] = field(default=())

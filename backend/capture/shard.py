@@ -16,6 +16,7 @@ from backend.store.vectors import write_shard
 
 _BATCH = {"cpu": 1024, "cuda": 32_768, "mps": 8192}  # padded tokens in a batch
 _EVERY_POSITION = ("tokens", "spatial")
+_MEDIA_AT_ONCE = 32  # pictures or sounds of a shard that are decoded at a time: bounds memory
 
 
 def read_items(dataset: Dataset, rows: np.ndarray, model: LoadedModel) -> list:
@@ -143,9 +144,16 @@ def run_rows(
     pooling: str,
     *,
     budget: int | None = None,
-    check: Callable[[], None] = lambda: None,
+    advance: Callable[[int], None] = lambda done: None,
+    into: Collector | None = None,
+    first: int = 0,
 ) -> tuple[Collector, int]:
     """Run prepared rows at some sites; halves the batch when memory runs out.
+
+    Parameters
+    ----------
+    advance : called before each batch with the rows that are done; may raise to stop.
+    into, first : a collector that holds more rows, and where these begin in it.
 
     Returns
     -------
@@ -157,14 +165,14 @@ def run_rows(
             "Use last or mean pooling for `head`, or leave it out.",
         )
     budget = budget or _BATCH[model.device.name.partition(":")[0]]
-    collector = Collector(sites, len(prepared.samples), pooling)
+    collector = into or Collector(sites, len(prepared.samples), pooling)
     equal = model.modality == "audio"
     todo = batches(prepared.lengths, budget, equal=equal)
     while todo:
         members = todo[0]
         batch = model.inputs.collate([prepared.samples[i] for i in members])
-        collector.begin(batch, members)
-        check()
+        collector.begin(batch, members + first)
+        advance(first + len(prepared.samples) - sum(map(len, todo)))
         try:
             run_batch(model, batch, collector)
         except (RuntimeError, MemoryError) as error:
@@ -187,14 +195,21 @@ def capture_shard(
     *,
     max_tokens: int,
     budget: int | None = None,
-    check: Callable[[], None] = lambda: None,
+    advance: Callable[[int], None] = lambda done: None,
 ) -> ShardDone:
-    """Run one shard and write one file per site."""
-    items = read_items(dataset, task.rows, model)
-    prepared = model.inputs.prepare(items, max_tokens=max_tokens)
-    collector, budget = run_rows(
-        model, prepared, task.sites, task.pooling, budget=budget, check=check
-    )
+    """Run one shard and write one file per site; `advance` as in `run_rows`."""
+    collector = Collector(task.sites, len(task.rows), task.pooling)
+    at_once = len(task.rows) if model.modality == "text" else _MEDIA_AT_ONCE
+    tokens = truncated = 0
+    for first in range(0, len(task.rows), at_once):
+        items = read_items(dataset, task.rows[first : first + at_once], model)
+        prepared = model.inputs.prepare(items, max_tokens=max_tokens)
+        collector, budget = run_rows(
+            model, prepared, task.sites, task.pooling, budget=budget, advance=advance,
+            into=collector, first=first,
+        )  # fmt: skip
+        tokens += int(prepared.lengths.sum())
+        truncated += prepared.truncated
     files = []
     for site, key, target in zip(task.sites, task.keys, task.targets, strict=True):
         rows, matrix, positions = collector.result(site, task.rows)
@@ -209,7 +224,7 @@ def capture_shard(
         task.sites,
         task.keys,
         tuple(files),
-        int(prepared.lengths.sum()),
-        prepared.truncated,
-        budget,
+        tokens,
+        truncated,
+        budget or 0,
     )

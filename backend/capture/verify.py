@@ -65,7 +65,7 @@ def plain_states(model: LoadedModel, item: object, sites: tuple[str, ...]) -> tu
         model.taps[s].module.register_forward_hook(
             lambda m, args, out, s=s: seen.__setitem__(s, tensor_of(out).clone())
         )
-        for s in sites
+        for s in {*sites, *(["final"] if "final" in model.taps else [])}
         if model.taps[s].side == "output"
     ]
     try:
@@ -77,25 +77,38 @@ def plain_states(model: LoadedModel, item: object, sites: tuple[str, ...]) -> tu
             handle.remove()
     library = getattr(output, "hidden_states", None)
     if library is not None and len(library) == model.n_blocks + 1:
-        seen |= _library_states(library, model.n_blocks, sites, normed=model.is_decoder)
-    return {s: _as_positions(h, prepared.lengths[0]) for s, h in seen.items()}, output
+        last = _last_names(model, library[-1], seen.get("final"))
+        seen |= _library_states(library, model.n_blocks, sites, last=last)
+    if "head" in sites and getattr(output, "logits", None) is not None:
+        seen["head"] = output.logits
+    return {s: _as_positions(h) for s, h in seen.items() if s in sites}, output
+
+
+def _last_names(
+    model: LoadedModel, library: torch.Tensor, final: torch.Tensor | None
+) -> tuple[str, ...]:
+    """Which sites the library's last hidden state is: after the final norm, before it, or both."""
+    before = f"resid_post.{model.n_blocks - 1}"
+    if final is None or final.shape != library.shape or not torch.equal(final, library):
+        return (before,)
+    return ("final",) if model.family.final else (before, "final")
 
 
 def _library_states(
-    library: tuple, n_blocks: int, sites: tuple[str, ...], *, normed: bool
+    library: tuple, n_blocks: int, sites: tuple[str, ...], *, last: tuple[str, ...]
 ) -> dict:
     """What the library itself calls the hidden states, by our names.
 
-    Decoders give their last state after the final norm, other models before it; where the library
-    has no state of its own for a site, what the module returned in the plain pass stays.
+    `last` names its last one. Where the library has no state of its own for a site, what the
+    module returned in the plain pass stays.
     """
-    names = {"embed": 0, "final" if normed else f"resid_post.{n_blocks - 1}": n_blocks}
+    names = {"embed": 0} | dict.fromkeys(last, n_blocks)
     names |= {f"resid_pre.{i}": i for i in range(n_blocks)}
     names |= {f"resid_post.{i}": i + 1 for i in range(n_blocks - 1)}
     return {s: library[names[s]] for s in sites if s in names}
 
 
-def _as_positions(hidden: torch.Tensor, length: int) -> np.ndarray:
+def _as_positions(hidden: torch.Tensor) -> np.ndarray:
     """One row's state as float32 (positions, width)."""
     array = hidden.float().cpu().numpy()
     if array.ndim == 4:
@@ -110,18 +123,28 @@ def verify(
     rows: np.ndarray,
     stored: dict[str, np.ndarray],
     pooling: str,
+    *,
+    half: bool = False,
 ) -> Check:
-    """Compare stored vectors (site -> (n, width), one per row) with the plain forward pass."""
-    sites = tuple(s for s in stored if s != "head")
+    """Compare stored vectors (site -> (n, width), one per row) with the plain forward pass.
+
+    With `half` the vectors were rounded to float16, so one step of float16 is no difference.
+    """
+    # A decoder's head is captured of the pooled state, which only one position's logits equal.
+    whole = not model.is_decoder or pooling in ("last", "cls")
+    sites = tuple(s for s in stored if s != "head" or whole)
     sums = {s: [0.0, 0.0, 0] for s in sites}  # largest difference, sum of squares, count
     agree: list[bool] = []
     for i, item in enumerate(read_items(dataset, rows, model)):
         states, output = plain_states(model, item, sites)
         for site in states:
             expected = pool_plain(states[site], pooling)
-            difference = np.abs(stored[site][i].astype(np.float64) - expected).max()
+            difference = np.abs(stored[site][i].astype(np.float64) - expected)
+            if half:
+                step = np.spacing(np.abs(expected).astype(np.float16)).astype(np.float64)
+                difference = np.maximum(difference - step, 0.0)
             total = sums[site]
-            total[0] = max(total[0], float(difference))
+            total[0] = max(total[0], float(np.nan_to_num(difference, nan=np.inf).max()))
             total[1] += float(np.square(expected, dtype=np.float64).sum())
             total[2] += expected.size
         same = _same_prediction(model, stored, i, output, pooling)

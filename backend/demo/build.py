@@ -66,13 +66,13 @@ def ensure(name: str, settings: Settings, progress: Progress | None = None) -> P
 def find_ready(name: str, settings: Settings) -> Path | Dataset | None:
     """The demo if it is on disk in its present version, else None; nothing is downloaded."""
     demo = find(name)
-    recipe = _recipe(demo)
+    wanted = recipe(demo)
     if demo.kind == "model":
         folder = _model_folder(demo, settings)
-        return folder if _read_json(folder / "demo.json").get("recipe") == recipe else None
+        return folder if _read_json(folder / "demo.json").get("recipe") == wanted else None
     memory = _read_json(_memory(demo, settings))
     folder = settings.data / str(memory.get("hash"))
-    if memory.get("recipe") != recipe or not folder.is_dir():
+    if memory.get("recipe") != wanted or not folder.is_dir():
         return None
     try:
         stored = open_dataset(folder)
@@ -95,7 +95,7 @@ def _make_model(demo: Demo, files: Files, settings: Settings, report: Progress) 
                 "licence": demo.licence,
                 "source": demo.source,
                 "notes": list(demo.notes),
-                "recipe": _recipe(demo),
+                "recipe": recipe(demo),
             }
             _write_json(made / "demo.json", facts)
             move_into_place(made, final)
@@ -119,7 +119,7 @@ def _make_dataset(demo: Demo, files: Files, settings: Settings, report: Progress
         licence=demo.licence,
         notes=(*demo.notes, *material.notes),
     )
-    memory = {"recipe": _recipe(demo), "hash": dataset.hash, "dataset": dataset.to_json()}
+    memory = {"recipe": recipe(demo), "hash": dataset.hash, "dataset": dataset.to_json()}
     settings.downloads.mkdir(parents=True, exist_ok=True)
     _write_json(_memory(demo, settings), memory)
     report(1, 1, f"{demo.title} is ready")
@@ -131,7 +131,7 @@ def _builder(demo: Demo) -> Callable:
     return getattr(import_module(f"backend.demo.{module}"), function)
 
 
-def _recipe(demo: Demo) -> str:
+def recipe(demo: Demo) -> str:
     """Changes whenever what would be built may change."""
     return digest({"version": demo.version, "packages": [asdict(p) for p in demo.packages]})
 

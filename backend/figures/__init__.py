@@ -31,6 +31,7 @@ _MODULE_OF = {
     "set_mode": "theme",
     "site_label": "sites",
     "sort_sites": "sites",
+    "to_csv": "archive",
     "to_html": "export",
     "to_json": "export",
     "to_pdf": "export",

@@ -35,13 +35,19 @@ def _sentence(text: str) -> str:
 
 def _oracle(checks: object) -> str:
     """What the check of the captures against the plain forward pass found."""
-    found = [c for c in checks if c] if isinstance(checks, list | tuple) else []
-    return "; ".join(
-        f"captures against the plain forward pass: {check.get('verdict')}, "
-        f"top-1 agreement {theme.number(check.get('top1'))}, "
-        f"largest difference {theme.number(check.get('largest'))} on {check.get('rows')} rows"
-        for check in found
-    )
+    said = []
+    for check in checks if isinstance(checks, list | tuple) else ():
+        if not check or check.get("verdict") == "not checked":
+            said.append("capture not checked against the plain forward pass")
+            continue
+        same = check.get("top1")
+        said.append(
+            f"capture {check.get('verdict')} with the plain forward pass on {check.get('rows')} "
+            f"rows: largest difference {theme.number(check.get('largest'))} of the site's size"
+            + (f", same prediction in {100 * same:.3g} %" if same is not None else "")
+        )
+    text = "; ".join(said)
+    return text[:1].upper() + text[1:]
 
 
 def code(result: Result) -> str:
@@ -90,7 +96,7 @@ def bundle(result: Result, fig: go.Figure) -> bytes:
     for table_name, table in result.tables.items():
         safe = PurePosixPath(table_name.replace("\\", "/")).name
         entries[f"data/{safe}.parquet"] = _parquet(table)
-        entries[f"data/{safe}.csv"] = _csv(table)
+        entries[f"data/{safe}.csv"] = to_csv(table)
     record = {"scalars": result.scalars, "provenance": result.provenance, "key": result.key}
     entries["caption.txt"] = (caption(result) + "\n").encode()
     entries["reproduce.py"] = code(result).encode()
@@ -111,7 +117,7 @@ def _parquet(table: pa.Table) -> bytes:
     return out.getvalue()
 
 
-def _csv(table: pa.Table) -> bytes:
+def to_csv(table: pa.Table) -> bytes:
     """Comma-separated values; lists and structures are written as JSON text."""
     for at, kind in enumerate(table.schema.types):
         if pa.types.is_nested(kind):

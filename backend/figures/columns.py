@@ -1,10 +1,13 @@
 """Reading a result's tables: a missing table or column is said, not guessed."""
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 import pyarrow as pa
 
 from backend.analyses.result import Result
 from backend.errors import AnalysisError
+from backend.figures.sites import count_blocks
 
 
 def table_of(result: Result, name: str, *needed: str) -> pa.Table:
@@ -51,3 +54,11 @@ def source_of(result: Result, part: str) -> tuple[dict, object]:
 def scalar_of(result: Result, part: str, name: str) -> object:
     """A scalar of one analysis, alone or inside a suite; None if it is not there."""
     return result.scalars.get(name, result.scalars.get(f"{part}.{name}"))
+
+
+def blocks_of(provenance: Mapping[str, object], sites: Iterable[str], *, model: int = 0) -> int:
+    """How many blocks the whole model has: as its description says, else as the sites tell."""
+    models = provenance.get("models") or ()
+    told = models[model] if isinstance(models, list | tuple) and model < len(models) else None
+    blocks = told.get("blocks") if isinstance(told, Mapping) else None
+    return max(int(blocks or 0), count_blocks(sites))

@@ -18,7 +18,8 @@ from backend.figures.cloud import (
     place_legend,
     read_cloud,
 )
-from backend.figures.sites import count_blocks, site_label, sort_sites
+from backend.figures.columns import blocks_of
+from backend.figures.sites import site_label, sort_sites
 
 FILM_MOST = 2_000
 _BOTTOM = 150  # px below the axes, for the player
@@ -40,7 +41,7 @@ def projection_film(
     At most 2 000 points are shown, a uniform sample; the small print says so.
     """
     sites = list(sites or sort_sites(pc.unique(table["site"]).to_pylist()))
-    blocks = count_blocks(sites)
+    blocks = blocks_of(provenance, sites)
     first = read_cloud(table, sites[0], colour, hover)
     n, chosen = len(first.rows), np.arange(len(first.rows))
     if n > FILM_MOST:

@@ -18,6 +18,7 @@ def add_line(
     colour: str,
     cell: tuple[int, int] | None = None,
     legend: bool = True,
+    n_blocks: int = 0,
 ) -> None:
     """A line over the sites with its interval as a band; a dotted line for the chance level.
 
@@ -31,7 +32,7 @@ def add_line(
         for field in ("value", "low", "high", "null")
     }
     _add_band(fig, x, drawn["low"], drawn["high"], name=name, colour=colour, place=place)
-    labels = [site_label(site, count_blocks(sites)) for site in sites]
+    labels = [site_label(site, n_blocks or count_blocks(sites)) for site in sites]
     said = [theme.interval(*(float(drawn[f][i]) for f in ("value", "low", "high"))) for i in x]
     fig.add_scatter(
         x=x,

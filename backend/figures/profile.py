@@ -14,7 +14,7 @@ from plotly.subplots import make_subplots
 from backend.analyses.result import Result
 from backend.errors import AnalysisError
 from backend.figures import palette, theme
-from backend.figures.columns import numbers, scalar_of, source_of, table_of, texts
+from backend.figures.columns import blocks_of, numbers, scalar_of, source_of, table_of, texts
 from backend.figures.lines import add_control, add_line, below_title
 from backend.figures.sites import site_ticks, sort_sites
 
@@ -79,15 +79,16 @@ def profile_lines(
         vertical_spacing=0.42 / max(rows, 2),
         horizontal_spacing=0.1,
     )
+    said, n = source_of(result, "profile")
+    blocks = blocks_of(said, sites)
     for i, name in enumerate(shown):
         cell = (i // columns + 1, i % columns + 1)
-        _draw(fig, table, name, sites, cell, "baseline", palette.BASELINE, first=i == 0)
+        _draw(fig, table, name, sites, cell, "baseline", blocks, first=i == 0)
         if whatif is not None:
             other = table_of(whatif, "profile", "site")
-            _draw(fig, other, name, sites, cell, "what-if", palette.WHATIF, first=i == 0)
-        _axes(fig, table, name, sites, cell, current)
+            _draw(fig, other, name, sites, cell, "what-if", blocks, first=i == 0)
+        _axes(fig, table, name, sites, cell, current, blocks)
     _dress(fig, rows)
-    said, n = source_of(result, "profile")
     title = _title(result, shown[0]) if len(shown) == 1 else "Profile of the layers"
     return theme.finish(fig, title[0].upper() + title[1:], said, n=n)
 
@@ -123,7 +124,7 @@ def _draw(
     sites: list[str],
     cell: tuple[int, int],
     line: str,
-    colour: str,
+    n_blocks: int,
     *,
     first: bool,
 ) -> None:
@@ -134,7 +135,9 @@ def _draw(
         site: {f: float(values[i]) for f, values in found.items() if values is not None}
         for i, site in enumerate(texts(table, "site"))
     }
-    add_line(fig, sites, points, name=line, colour=colour, cell=cell, legend=first)
+    colour = palette.WHATIF if line == "what-if" else palette.BASELINE
+    look = {"name": line, "colour": colour, "legend": first}
+    add_line(fig, sites, points, cell=cell, n_blocks=n_blocks, **look)
     if line == "what-if":
         return
     at = [sites.index(site) for site in texts(table, "site")]
@@ -153,10 +156,12 @@ def _axes(
     sites: list[str],
     cell: tuple[int, int],
     current: str | None,
+    n_blocks: int,
 ) -> None:
     place = {"row": cell[0], "col": cell[1]}
     single = not fig.layout.annotations
-    at, text = site_ticks(sites, most=8 if single else 5, depth=single)
+    most = 8 if single else 5
+    at, text = site_ticks(sites, most=most, depth=single, n_blocks=n_blocks)
     fig.update_xaxes(tickvals=at, ticktext=text, showgrid=False, tickangle=0, **place)
     if single:
         fig.update_xaxes(title_text="block, depth", **place)

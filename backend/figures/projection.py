@@ -24,7 +24,8 @@ from backend.figures.cloud import (
     place_legend,
     read_cloud,
 )
-from backend.figures.sites import count_blocks, site_label
+from backend.figures.columns import blocks_of
+from backend.figures.sites import site_label
 
 SELECT_MOST = 50_000
 SAMPLE = 20_000
@@ -81,7 +82,7 @@ def projection_map(
         fig.update_layout(transition={"duration": 350, "easing": "cubic-in-out"})
     place_legend(fig, colour_name, bar=bar, many=len(layers) > 1)
     sites = pc.unique(table["site"]).to_pylist()
-    blocks = count_blocks(sites)
+    blocks = blocks_of(provenance, sites)
     title = f"Rows at {site_label(site, blocks)}" + (f" by {colour_name}" if colour_name else "")
     return theme.finish(fig, title, provenance, n=n, drawn=(len(drawn.rows), n))
 

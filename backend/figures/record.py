@@ -63,7 +63,8 @@ def into_pdf(pdf: bytes, provenance: Mapping[str, object], *, title: str) -> byt
     words = [(b"Title", title), (b"Keywords", compact(provenance)), (b"Creator", "Penultimate")]
     fields = b"\n".join(b"/" + name + b" " + _pdf_text(text) for name, text in words)
     body = info + b" 0 obj\n<<" + fields + b">>\nendobj\n"
-    table = b"xref\n%s 1\n%010d 00000 n \ntrailer\n<</Size %s\n/Root %s\n/Info %s 0 R\n/Prev %s>>\n"
+    table = b"xref\n0 1\n0000000000 65535 f \n%s 1\n%010d 00000 n \n"
+    table += b"trailer\n<</Size %s\n/Root %s\n/Info %s 0 R\n/Prev %s>>\n"
     table %= (info, at, size, root, info, old_table)
     return pdf + body + table + b"startxref\n%d\n%%%%EOF\n" % (at + len(body))
 

@@ -13,9 +13,9 @@ import plotly.graph_objects as go
 from backend.analyses.result import Result
 from backend.errors import AnalysisError
 from backend.figures import palette, theme
-from backend.figures.columns import numbers, scalar_of, source_of, table_of, texts
+from backend.figures.columns import blocks_of, numbers, scalar_of, source_of, table_of, texts
 from backend.figures.lines import add_line, below_title, layer_axis
-from backend.figures.sites import count_blocks, site_label, site_ticks, sort_sites
+from backend.figures.sites import site_label, site_ticks, sort_sites
 
 NAMES = {"cka": "CKA", "mknn": "mutual nearest neighbours"}
 
@@ -30,6 +30,7 @@ class _Pairs:
     low: np.ndarray
     high: np.ndarray
     null: np.ndarray
+    blocks: tuple[int, int]  # of the model of the rows, of the model of the columns
 
 
 def _pairs(result: Result, value: str) -> _Pairs:
@@ -53,7 +54,10 @@ def _pairs(result: Result, value: str) -> _Pairs:
             if rows == columns:  # a table may hold one triangle only
                 grid = np.where(np.isnan(grid), grid.T, grid)
         grids[field] = grid
-    return _Pairs(rows, columns, **grids)
+    said, _ = source_of(result, "similarity")
+    last = len(theme.model_refs(said)) - 1
+    blocks = blocks_of(said, rows), blocks_of(said, columns, model=max(last, 0))
+    return _Pairs(rows, columns, **grids, blocks=blocks)
 
 
 def cka_map(
@@ -102,7 +106,7 @@ def cka_map(
 
 
 def _square_axes(fig: go.Figure, pairs: _Pairs) -> None:
-    at, text = site_ticks(pairs.columns)
+    at, text = site_ticks(pairs.columns, n_blocks=pairs.blocks[1])
     fig.update_xaxes(
         tickvals=at, ticktext=text, title_text="block, depth", showgrid=False, tickangle=0
     )
@@ -134,8 +138,8 @@ def _mark(fig: go.Figure, pairs: _Pairs, current: str) -> None:
 
 def _hover(pairs: _Pairs, name: str) -> list[list[str]]:
     """What each cell says: both layers, the value with its interval, the chance level."""
-    row_names = [site_label(site, count_blocks(pairs.rows)) for site in pairs.rows]
-    column_names = [site_label(site, count_blocks(pairs.columns)) for site in pairs.columns]
+    row_names = [site_label(site, pairs.blocks[0]) for site in pairs.rows]
+    column_names = [site_label(site, pairs.blocks[1]) for site in pairs.columns]
     value, low = pairs.value.tolist(), pairs.low.tolist()
     high, null = pairs.high.tolist(), pairs.null.tolist()
     return [
@@ -162,17 +166,26 @@ def cka_profile(
             f"The result has no similarities of {site!r}.", f"It has: {', '.join(pairs.rows)}."
         )
     fig = go.Figure()
-    label = site_label(site, count_blocks(pairs.rows))
-    add_line(fig, pairs.columns, _row(pairs, site), name="baseline", colour=palette.BASELINE)
+    label, blocks = site_label(site, pairs.blocks[0]), pairs.blocks[1]
+    add_line(
+        fig,
+        pairs.columns,
+        _row(pairs, site),
+        name="baseline",
+        colour=palette.BASELINE,
+        n_blocks=pairs.blocks[1],
+    )
     if whatif is not None:
         other = _pairs(whatif, value)
         if site in other.rows:
             row = _row(other, site)
-            add_line(fig, pairs.columns, row, name="what-if", colour=palette.WHATIF)
+            add_line(
+                fig, pairs.columns, row, name="what-if", colour=palette.WHATIF, n_blocks=blocks
+            )
     if site in pairs.columns:
         at = pairs.columns.index(site)
         fig.add_vline(x=at, line={"color": palette.SELECTED, "width": 1.2})
-    at, text = site_ticks(pairs.columns)
+    at, text = site_ticks(pairs.columns, n_blocks=pairs.blocks[1])
     layer_axis(fig, at, text)
     fig.update_yaxes(title_text=name, range=[0, 1.03])
     fig.update_layout(hovermode="x unified", uirevision=f"{value} profile")

@@ -14,7 +14,7 @@ from backend.figures.sites import site_label
 
 Mode = Literal["light", "dark", "print"]
 # Streamlit serves Source Sans, whose figures are tabular; the rest stand in for it elsewhere
-FONT = "Source Sans, Source Sans 3, Source Sans Pro, Segoe UI, Helvetica Neue, Arial, sans-serif"
+FONT = '"Source Sans", "Source Sans 3", "Source Sans Pro", "Segoe UI", Arial, sans-serif'
 MONO = "Source Code Pro, Menlo, Consolas, DejaVu Sans Mono, monospace"
 TEMPLATES: dict[Mode, str] = {
     "light": "penultimate",

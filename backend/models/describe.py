@@ -2,7 +2,7 @@
 
 import torch
 
-from backend.models.loading import build, choose_device, dissect, read_config
+from backend.models.loading import choose_device, dissect, open_model, predicts_next, read_config
 from backend.models.sites import summarise_sites
 from backend.models.sources import ModelSource
 from backend.models.taps import find_blocks, find_taps
@@ -20,7 +20,7 @@ def describe(source: ModelSource, settings: Settings) -> dict:
     `stored_mb` the size of the files.
     """
     config = read_config(source)
-    model = build(source, config, trust=settings.trust_remote_code, weights=False)
+    model = open_model(source, config, settings, weights=False)
     trunk, head, family = dissect(model, config, source.ref)
     taps = find_taps(trunk, family, head)
     text = config.get("text_config") or config
@@ -37,7 +37,7 @@ def describe(source: ModelSource, settings: Settings) -> dict:
         "family": family.name,
         "family_note": family.note,
         "modality": family.modality,
-        "decoder": hasattr(model, "generate") and family.pooling == "last" and head is not None,
+        "decoder": predicts_next(model, head, family),
         "blocks": len(find_blocks(trunk, family.blocks)),
         "width": width,
         "parameters": n_parameters,

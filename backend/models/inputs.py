@@ -4,7 +4,6 @@ One class per modality with the same two calls: `prepare` (texts, PIL images or 
 with their lengths) and `collate` (samples to a batch with its mask).
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -52,6 +51,7 @@ class TextInputs:
     """Texts through the model's own tokenizer, padded on the right, special tokens as it adds."""
 
     tokenizer: object
+    positions: int | None = None  # how many the model has, where its tokenizer does not say
     kind: str = "text"
     pad_id: int = field(init=False)
 
@@ -61,7 +61,8 @@ class TextInputs:
         self.pad_id = pad if pad is not None else tokenizer.eos_token_id or 0  # type: ignore[attr-defined]
 
     def prepare(self, items: list[str], *, max_tokens: int) -> Prepared:
-        limit = min(max_tokens, getattr(self.tokenizer, "model_max_length", max_tokens))
+        said = getattr(self.tokenizer, "model_max_length", None)
+        limit = min(n for n in (max_tokens, said, self.positions) if n)
         whole = self.tokenizer(items, truncation=False, verbose=False)["input_ids"]  # type: ignore[operator]
         long = [i for i, ids in enumerate(whole) if len(ids) > limit]
         if long:  # cut by the tokenizer, so that closing special tokens stay
@@ -179,7 +180,23 @@ class WaveInputs:
         return Batch({name: torch.stack([s[name] for s in samples])})
 
 
-def open_inputs(folder: Path, modality: str, config: dict, *, gguf: str = "") -> Inputs:
+# These count positions from the padding token's id on, so the table has that many more.
+_OFFSET_POSITIONS = ("roberta", "xlm-roberta", "camembert", "data2vec-text", "mpnet")
+
+
+def count_positions(config: dict) -> int | None:
+    """How many tokens a text model has positions for, as its config says."""
+    text = config.get("text_config") or config
+    names = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
+    found = next((text[n] for n in names if isinstance(text.get(n), int)), None)
+    if found and text.get("model_type") in _OFFSET_POSITIONS:
+        return found - (text.get("pad_token_id") or 0) - 1
+    return found
+
+
+def open_inputs(
+    folder: Path, modality: str, config: dict, *, gguf: str = "", trust: bool = False
+) -> Inputs:
     """The inputs that a model folder asks for, by its own tokenizer or preprocessor files."""
     if "preprocess" in config:
         facts = {k: tuple(v) if isinstance(v, list) else v for k, v in config["preprocess"].items()}
@@ -188,19 +205,24 @@ def open_inputs(folder: Path, modality: str, config: dict, *, gguf: str = "") ->
         return kind(**known)
     import transformers
 
+    # Said outright: left unsaid, the library asks on the terminal whether to run the folder's code.
+    extra: dict = {"trust_remote_code": trust}
     try:
         if modality == "text":
-            extra = {"gguf_file": gguf} if gguf else {}
-            return TextInputs(transformers.AutoTokenizer.from_pretrained(folder, **extra))
+            extra |= {"gguf_file": gguf} if gguf else {}
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **extra)
+            return TextInputs(tokenizer, count_positions(config))
         if modality == "image":
-            processor = transformers.AutoImageProcessor.from_pretrained(folder, backend="pil")
+            processor = transformers.AutoImageProcessor.from_pretrained(
+                folder, backend="pil", **extra
+            )
             return ImageInputs(processor)
-        return WaveInputs(transformers.AutoFeatureExtractor.from_pretrained(folder))
-    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        return WaveInputs(transformers.AutoFeatureExtractor.from_pretrained(folder, **extra))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         wants = {"text": "tokenizer.json", "image": "preprocessor_config.json"}.get(
             modality, "preprocessor_config.json"
         )
-        first = str(error).splitlines()[0][:160]
+        first = next((line for line in str(error).splitlines() if line.strip()), repr(error))[:160]
         raise ModelError(
             f"{folder.name} cannot prepare its {modality} inputs: {first}",
             f"Add its {wants} to the folder.",

@@ -2,14 +2,16 @@
 
 import json
 import os
+import struct
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import nn
 
-from backend.errors import ModelError
+from backend.errors import ModelError, UserError
 from backend.models.families import BY_TYPE, Family
 from backend.models.inputs import Inputs, TextInputs, open_inputs
 from backend.models.sources import ModelSource
@@ -49,9 +51,7 @@ class LoadedModel:
     @property
     def is_decoder(self) -> bool:
         """Whether it predicts next tokens: what a logit lens needs."""
-        return self.modality == "text" and type(self.model).__name__.endswith(
-            ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
-        )
+        return predicts_next(self.model, self.head, self.family)
 
     def tokenize(self, texts: list[str]) -> dict[str, torch.Tensor]:
         """Padded `input_ids` and `attention_mask`, int64 (batch, length), on the device."""
@@ -101,6 +101,13 @@ class LoadedModel:
         return self.head_logits(norm(hidden) if norm is not None else hidden)
 
 
+def predicts_next(model: nn.Module, head: nn.Module | None, family: Family) -> bool:
+    """Whether a model is a language model that reads from left to right, with its head."""
+    ends = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+    named = type(model).__name__.endswith(ends)
+    return named and head is not None and family.modality == "text" and family.pooling == "last"
+
+
 def choose_device(wanted: str, stored: torch.dtype) -> Device:
     """cuda, then mps, then cpu; half precision only where the hardware computes in it."""
     if wanted == "auto":
@@ -120,12 +127,26 @@ def choose_device(wanted: str, stored: torch.dtype) -> Device:
 
 def read_config(source: ModelSource) -> dict:
     """config.json as a mapping; for GGUF what transformers makes of its header."""
-    if source.file:
-        import transformers
+    if not source.file:
+        return json.loads((source.folder / "config.json").read_text())
+    import transformers
 
+    with _refusal(source, "It may be damaged, or of an architecture that transformers lacks."):
         config = transformers.AutoConfig.from_pretrained(source.folder, gguf_file=source.file)
         return config.to_dict()
-    return json.loads((source.folder / "config.json").read_text())
+
+
+@contextmanager
+def _refusal(source: ModelSource, remedy: str) -> Iterator[None]:
+    """What libraries raise for a file that they cannot open, as one sentence for the user."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError,
+            ImportError, struct.error) as error:  # fmt: skip
+        first = next((line for line in str(error).splitlines() if line.strip()), repr(error))
+        raise ModelError(f"{source.ref} cannot be opened: {first.strip()[:240]}", remedy) from error
 
 
 def build(source: ModelSource, config: dict, *, trust: bool, weights: bool) -> nn.Module:
@@ -139,6 +160,8 @@ def build(source: ModelSource, config: dict, *, trust: bool, weights: bool) -> n
             return convnets.from_config(config)
     import transformers
 
+    transformers.utils.logging.disable_progress_bar()  # the job shows its own
+    transformers.utils.logging.set_verbosity_error()
     kind = _class_for(source, config, transformers)
     if weights:
         options: dict = {"dtype": torch.float32, "trust_remote_code": trust}
@@ -149,7 +172,9 @@ def build(source: ModelSource, config: dict, *, trust: bool, weights: bool) -> n
         else:
             options["dtype"] = "auto"
             options["use_safetensors"] = True
-        return kind.from_pretrained(source.folder, **options)
+        model, facts = kind.from_pretrained(source.folder, output_loading_info=True, **options)
+        _refuse_gaps(source, facts["missing_keys"])
+        return model
     extra = {"gguf_file": source.file} if source.file else {}
     parsed = transformers.AutoConfig.from_pretrained(
         source.folder, trust_remote_code=trust, **extra
@@ -158,11 +183,25 @@ def build(source: ModelSource, config: dict, *, trust: bool, weights: bool) -> n
         return kind.from_config(parsed) if hasattr(kind, "from_config") else kind(parsed)
 
 
+def _refuse_gaps(source: ModelSource, missing: Iterable[str]) -> None:
+    """ModelError when weights are lacking: the library would make up random ones.
+
+    A pooler may lack: nothing is read from it, and sentence encoders are saved without.
+    """
+    lacking = sorted(name for name in missing if "pooler" not in name)
+    if lacking:
+        raise ModelError(
+            f"{source.ref} lacks {len(lacking)} of the weights that its config.json asks for, "
+            f"such as {lacking[0]}.",
+            "Check that config.json and the safetensors belong together.",
+        )
+
+
 def _class_for(source: ModelSource, config: dict, transformers) -> type:
     """The class that wrote the checkpoint, or the plain model of its type."""
     names = config.get("architectures") or []
-    kind = getattr(transformers, names[0], None) if names else None
-    if kind is not None:
+    kind = getattr(transformers, str(names[0]), None) if names else None
+    if isinstance(kind, type) and issubclass(kind, transformers.PreTrainedModel):
         return kind
     if "auto_map" in config:
         return transformers.AutoModelForCausalLM
@@ -202,7 +241,17 @@ def dissect(model: nn.Module, config: dict, ref: str) -> tuple[nn.Module, nn.Mod
             f"{ref} ({type(model).__name__}) has no list of equal blocks to call its depth.",
             "Penultimate reads stacks of blocks; pick a transformer or a convolutional net.",
         )
+    if family.name == "unknown" and predicts_next(model, head, replace(family, pooling="last")):
+        family = replace(family, pooling="last")
     return trunk, head, family
+
+
+def open_model(
+    source: ModelSource, config: dict, settings: Settings, *, weights: bool
+) -> nn.Module:
+    """`build`, with a sentence for the user where the files cannot be opened."""
+    with _refusal(source, "Check that config.json and the safetensors belong together."):
+        return build(source, config, trust=settings.trust_remote_code, weights=weights)
 
 
 def load(source: ModelSource, settings: Settings) -> LoadedModel:
@@ -210,20 +259,16 @@ def load(source: ModelSource, settings: Settings) -> LoadedModel:
     if threads := os.environ.get("PENULTIMATE_THREADS"):
         torch.set_num_threads(int(threads))
     config = read_config(source)
-    try:
-        model = build(source, config, trust=settings.trust_remote_code, weights=True)
-    except (OSError, ValueError, RuntimeError, KeyError, ImportError) as error:
-        first = str(error).strip().splitlines()[0][:240] if str(error).strip() else repr(error)
-        raise ModelError(
-            f"{source.ref} cannot be opened: {first}",
-            "Check that config.json and the safetensors belong together.",
-        ) from error
+    model = open_model(source, config, settings, weights=True)
     trunk, head, family = dissect(model, config, source.ref)
     stored = next(model.parameters()).dtype
     device = choose_device(settings.device, stored)
     model = _place(model, device).eval().requires_grad_(False)
     taps = find_taps(trunk, family, head)
-    inputs = open_inputs(source.folder, family.modality, config, gguf=source.file)
+    inputs = open_inputs(
+        source.folder, family.modality, config,
+        gguf=source.file, trust=settings.trust_remote_code,
+    )  # fmt: skip
     return LoadedModel(
         source, model, trunk, head, family, family.modality, inputs, device, taps,
         len(find_blocks(trunk, family.blocks)), settings.max_tokens,

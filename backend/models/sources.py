@@ -5,8 +5,10 @@ safetensors or GGUF, and a repository's own Python code is not run unless a sett
 """
 
 import json
+import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +19,13 @@ from backend.settings import Settings
 Progress = Callable[[int, int, str], None]
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.msgpack", "*.h5")
 _WANTED = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja", "tokenizer*"]
+_CHOICE: dict = {"allow_patterns": _WANTED, "ignore_patterns": ["*/*"]}  # of the hub, top level
+# What decides the numbers: weights, and how rows become inputs.
+_CONTENT = (
+    *("*.safetensors", "config.json", "preprocessor_config.json", "processor_config.json"),
+    *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt"),
+    *("*.model", "spiece*"),
+)
 HUB_ID = re.compile(r"[\w][\w.-]*/[\w][\w.-]*(@[\w./-]+)?")
 
 
@@ -71,8 +80,10 @@ def from_folder(
         )
     try:
         record = json.loads(config.read_text())
-    except (ValueError, UnicodeDecodeError) as error:
+    except ValueError as error:  # undecodable text too
         raise ModelError(f"{ref}/config.json is not JSON: {error}.", "Write it again.") from None
+    if not isinstance(record, dict):
+        raise ModelError(f"{ref}/config.json is not a JSON object.", "Write it again.")
     if not list(folder.glob("*.safetensors")):
         pickles = [p.name for pattern in _PICKLES for p in folder.glob(pattern)]
         what = f"only {pickles[0]}, which would have to be unpickled" if pickles else "no weights"
@@ -98,20 +109,18 @@ def from_folder(
 
 def _content_id(folder: Path) -> str:
     """Names a folder by its contents, remembered by sizes and times so that it is hashed once."""
-    names = ("config.json", "tokenizer.json", "preprocessor_config.json")
-    files = [folder / n for n in names if (folder / n).exists()]
-    files += sorted(folder.glob("*.safetensors"))
+    files = sorted({f for name in _CONTENT for f in folder.glob(name) if f.is_file()})
     stamp = [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files]
     memory = folder / ".penultimate.json"
-    if memory.exists():
+    with suppress(OSError, ValueError, KeyError, TypeError):  # not there, or not ours: hash again
         known = json.loads(memory.read_text())
-        if known.get("stamp") == stamp:
+        if known["stamp"] == stamp:
             return known["id"]
     model_id = digest({f.name: digest_file(f) for f in files})
-    try:
-        memory.write_text(json.dumps({"stamp": stamp, "id": model_id}))
-    except OSError:
-        return model_id  # a read-only folder is hashed again next time
+    temporary = folder / f".penultimate.{os.getpid()}.tmp"
+    with suppress(OSError):  # a read-only folder is hashed again next time
+        temporary.write_text(json.dumps({"stamp": stamp, "id": model_id}))
+        os.replace(temporary, memory)
     return model_id
 
 
@@ -134,7 +143,7 @@ def _from_hub(ref: str, *, settings: Settings, progress: Progress) -> ModelSourc
     page = f"https://huggingface.co/{name}"
     try:
         info = HfApi().model_info(name, revision=revision or None, files_metadata=True)
-        files = {s.rfilename: s.size or 0 for s in info.siblings or ()}
+        files = {s.rfilename: s.size or 0 for s in info.siblings or () if "/" not in s.rfilename}
         if not any(f.endswith(".safetensors") for f in files):
             raise ModelError(
                 f"{ref} has no safetensors, and pickled weights are not opened.",
@@ -145,7 +154,7 @@ def _from_hub(ref: str, *, settings: Settings, progress: Progress) -> ModelSourc
         folder = snapshot_download(
             name,
             revision=info.sha,
-            allow_patterns=_WANTED,
+            **_CHOICE,
             tqdm_class=_progress_bar(progress, total, name),
         )
     except errors.GatedRepoError:
@@ -160,7 +169,9 @@ def _from_hub(ref: str, *, settings: Settings, progress: Progress) -> ModelSourc
         raise ModelError(
             f"The hub has no public model {name!r}.", "Check the spelling, or set HF_TOKEN."
         ) from None
-    except (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError, OSError) as error:
+    except errors.HFValidationError as error:
+        raise ModelError(f"{name!r} is no hub id: {error}.", "Check the spelling.") from None
+    except (errors.LocalEntryNotFoundError, errors.HTTPError, OSError) as error:
         return _cached_on_hub(ref, name, revision, error, settings)
     commit = info.sha or ""
     return from_folder(
@@ -175,7 +186,9 @@ def _cached_on_hub(
     from huggingface_hub import errors, snapshot_download
 
     try:
-        folder = Path(snapshot_download(name, revision=revision or None, local_files_only=True))
+        folder = Path(snapshot_download(
+            name, revision=revision or None, local_files_only=True, **_CHOICE
+        ))  # fmt: skip
     except (errors.LocalEntryNotFoundError, OSError):
         raise ModelError(
             f"The hub cannot be reached for {name} ({type(why).__name__}), and it is not in the "
@@ -187,17 +200,24 @@ def _cached_on_hub(
 
 
 def _progress_bar(progress: Progress, total: int, name: str) -> type:
-    """A tqdm class that reports the bytes of all files together."""
+    """A tqdm class that draws nothing and reports the bytes of all files together.
+
+    The hub's client counts what it receives and what it writes in a bar each: the larger counts.
+    """
     from huggingface_hub.utils import tqdm
 
-    done = 0
+    counted: dict[int, int] = {}
 
     class Bar(tqdm):
+        def __init__(self, *args: object, **options: object) -> None:
+            super().__init__(*args, **(options | {"disable": True}))
+            if options.get("unit") == "B":
+                counted[id(self)] = 0
+
         def update(self, n: float | None = 1) -> bool | None:
-            nonlocal done
-            if self.unit == "B" and n:
-                done += int(n)
-                progress(min(done, total), total, f"downloading {name}")
+            if id(self) in counted and n:
+                counted[id(self)] += int(n)
+                progress(min(max(counted.values()), total), total, f"downloading {name}")
             return super().update(n)
 
     return Bar

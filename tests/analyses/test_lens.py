@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from backend.analyses import load_all
-from backend.analyses.lens import lens_sites
+from backend.analyses.lens import _texts, lens_sites
 from backend.analyses.result import Result
 from backend.errors import AnalysisError, ModelError
 
@@ -104,9 +104,9 @@ def test_a_real_model_ends_at_its_own_output(tiny_gpt2, view_of, silent):
     """The last layer equals the logits of the library's plain forward pass."""
     texts = {"text": ["the dog runs in the house .", "a cat sleeps", "red green blue"]}
     view = view_of({"embed": np.eye(3)}, columns=texts)
-    body = look(silent, tiny_gpt2, (view,), examples=2)
+    body = look(silent, tiny_gpt2, (view,), examples=3)
     after = body.tables["next"].to_pandas()
-    assert set(after["row"]) == {0, 1}
+    assert set(after["row"]) == {0, 1, 2}
     assert set(after["layer"]) == {0, 1, 2, 3}
     batch = tiny_gpt2.tokenize([texts["text"][0]])
     with torch.no_grad():
@@ -123,6 +123,15 @@ def test_a_real_model_ends_at_its_own_output(tiny_gpt2, view_of, silent):
     lens = body.tables["lens"].to_pandas()
     totals = lens.groupby(["row", "position", "layer"])["probability"].sum()
     assert ((totals > 0) & (totals <= 1 + 1e-6)).all()
+
+
+def test_a_few_rows_are_drawn_by_the_seed(view_of):
+    view = view_of(
+        {"embed": np.eye(9)}, columns={"text": [f"the dog {'runs ' * i}" for i in range(9)]}
+    )
+    drawn = [_texts((view,), text="", row_ids="", examples=3, seed=s) for s in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert len(drawn[0]) == 3
 
 
 def test_named_rows_are_read(tiny_gpt2, view_of, silent):

@@ -1,7 +1,7 @@
 """Ways to get the last token's state after every block: ours, the bare model, and the peers.
 
-Each method is a class with `run()`, which takes all texts once and gives float32
-(sites, rows, width), or nothing for the bare model. All run the same padded batches, except that
+Each method is a class whose `run()` takes all texts once; `answer()` gives what it found, float32
+(sites, rows, width), nothing for the bare model. All run the same padded batches, except that
 the peers take mixed texts as they arrive, as their users would. The peers are called as their own
 documentation shows it, on the model with its head; both pool each batch before the next.
 """
@@ -24,12 +24,15 @@ class Bare:
     """The base model's forward pass on batches made beforehand: the floor."""
 
     def __init__(self, model: LoadedModel, texts: Texts, folder: Path):
-        self.model, self.groups, self.batches = model, *_batches(model, texts, by_length=True)
+        self.model, self.batches = model, _batches(model, texts, by_length=True)
 
     @torch.inference_mode()
     def run(self) -> None:
         for batch in self.batches:
             self.model.trunk(**batch.inputs)
+
+    def answer(self) -> None:
+        return None
 
 
 class Ours:
@@ -43,12 +46,14 @@ class Ours:
             0, rows, sites, tuple(folder / f"{s}.arrow" for s in sites), sites, "last"
         )
 
-    def run(self) -> np.ndarray:
-        done = capture_shard(
+    def run(self) -> None:
+        capture_shard(
             self.model, self.texts.dataset, self.task, max_tokens=self.texts.max_tokens,
             budget=BUDGET,
         )  # fmt: skip
-        return np.stack([read_shard(file.path).matrix for file in done.files])
+
+    def answer(self) -> np.ndarray:
+        return np.stack([read_shard(path).matrix for path in self.task.targets])
 
 
 class TransformerLens:
@@ -62,10 +67,10 @@ class TransformerLens:
             tokenizer=model.inputs.tokenizer,
         )  # fmt: skip
         self.names = ["blocks.0.hook_in", *(f"blocks.{i}.hook_out" for i in range(model.n_blocks))]
-        self.groups, self.batches = _batches(model, texts, by_length=False)
+        self.batches = _batches(model, texts, by_length=False)
 
     @torch.inference_mode()
-    def run(self) -> np.ndarray:
+    def run(self) -> None:
         out: list[np.ndarray] = []
         for batch in self.batches:
             _, cache = self.bridge.run_with_cache(
@@ -73,7 +78,10 @@ class TransformerLens:
                 names_filter=self.names, return_cache_object=False,
             )  # fmt: skip
             out.append(torch.stack([_last(cache[n], batch) for n in self.names]).numpy())
-        return _joined(out, self.groups)
+        self.found = np.concatenate(out, axis=1)
+
+    def answer(self) -> np.ndarray:
+        return self.found
 
 
 class NNsight:
@@ -86,10 +94,10 @@ class NNsight:
             model.model, task="text-generation", tokenizer=model.inputs.tokenizer
         )
         self.n_blocks = model.n_blocks
-        self.groups, self.batches = _batches(model, texts, by_length=False)
+        self.batches = _batches(model, texts, by_length=False)
 
     @torch.inference_mode()
-    def run(self) -> np.ndarray:
+    def run(self) -> None:
         import nnsight
 
         out: list[np.ndarray] = []
@@ -104,7 +112,10 @@ class NNsight:
                     state = layer.output
                     kept.append((state[0] if isinstance(state, tuple) else state)[at])
             out.append(torch.stack(kept).numpy())
-        return _joined(out, self.groups)
+        self.found = np.concatenate(out, axis=1)
+
+    def answer(self) -> np.ndarray:
+        return self.found
 
 
 METHODS: dict[str, Callable] = {
@@ -122,25 +133,18 @@ def check(answers: dict[str, np.ndarray]) -> None:
             raise SystemExit(f"{name} and Penultimate differ by {far:.3g} of a site's deviation.")
 
 
-def _batches(
-    model: LoadedModel, texts: Texts, *, by_length: bool
-) -> tuple[list[np.ndarray], list[Batch]]:
-    """Which rows each batch holds, and the padded batches."""
+def _batches(model: LoadedModel, texts: Texts, *, by_length: bool) -> list[Batch]:
+    """Padded batches: as a capture forms them, or a fixed number of texts as they come."""
     n = texts.dataset.n_rows
     items = texts.dataset.texts(np.arange(n))
     prepared = model.inputs.prepare(items, max_tokens=texts.max_tokens)
     groups = [np.arange(i, min(i + texts.batch, n)) for i in range(0, n, texts.batch)]
     if by_length:
         groups = batches(prepared.lengths, BUDGET)
-    return groups, [model.inputs.collate([prepared.samples[i] for i in g]) for g in groups]
+    return [model.inputs.collate([prepared.samples[i] for i in g]) for g in groups]
 
 
 def _last(hidden: torch.Tensor, batch: Batch) -> torch.Tensor:
     """(batch, positions, width) -> (batch, width) at the last real position."""
     last = batch.inputs["attention_mask"].sum(1) - 1
     return hidden[torch.arange(len(last)), last]
-
-
-def _joined(parts: list[np.ndarray], groups: list[np.ndarray]) -> np.ndarray:
-    """Batches side by side, rows in the order of the data set."""
-    return np.concatenate(parts, axis=1)[:, np.argsort(np.concatenate(groups))]

@@ -27,7 +27,7 @@ def provenance_of(analysis: str, **more: object) -> dict:
         "whatif": "",
         "seed": 7,
         "parameters": {"k": 3},
-        "oracle": [{"verdict": "exact", "largest": 2.1e-6, "top1": 1.0, "rows": 12}],
+        "oracle": [{"verdict": "agrees", "largest": 2.1e-6, "top1": 1.0, "rows": 12}],
         "seconds": 0.5,
     } | more
 

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from backend.analyses.result import Result
-from backend.figures import archive, bundle, caption, cka_map, close, code, read_provenance
+from backend.figures import archive, bundle, caption, cka_map, close, code, read_provenance, to_csv
 from backend.figures.browser import BrowserMissing
 
 
@@ -22,7 +22,7 @@ def test_the_caption_has_the_finding_n_interval_seed_check_and_key(similarity):
         "n 10 of 20 000",
         "seed 7",
         "95 % intervals",
-        "top-1 agreement 1.00",
+        "same prediction in 100 %",
         "demo:smollm2",
     ):
         assert part in text
@@ -103,3 +103,8 @@ def test_without_a_browser_the_bundle_says_what_it_lacks(nested, monkeypatch):
         assert files.read("left_out.txt") == (
             b"similarity.svg, similarity.png: No browser. Install one.\n"
         )
+
+
+def test_a_table_as_csv_writes_lists_as_json():
+    text = to_csv(pa.table({"layer": [1], "top": [["a", 'b"']]})).decode()
+    assert text.splitlines() == ['"layer","top"', '1,"[""a"", ""b\\""""]"']

@@ -148,3 +148,13 @@ def test_a_long_film_shows_a_sample_and_says_so(make_cloud, provenance):
     fig = projection_film(make_cloud(2500, sites=["embed", "head"]), provenance=provenance)
     assert len(fig.data[0].x) == len(fig.frames[1].data[0].x) == 2000
     assert "2 000 of 2 500 points drawn" in fig.layout.title.subtitle.text
+
+
+def test_depth_counts_the_whole_model_even_if_one_site_is_given(make_cloud, provenance):
+    models = [{"ref": "demo:smollm2", "id": "1", "blocks": 30}]
+    fig = projection_map(
+        make_cloud(12, sites=["resid_post.12"]),
+        site="resid_post.12",
+        provenance={**provenance, "models": models},
+    )
+    assert "block 12 (40 %)" in fig.layout.title.text

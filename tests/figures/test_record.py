@@ -55,7 +55,7 @@ def test_pdf():
     assert read_provenance(pdf, "a.pdf") == HARD
     at = int(pdf.rsplit(b"startxref\n", 1)[1].split()[0])
     assert pdf[at : at + 4] == b"xref"
-    object_at = int(pdf[at:].split(b"\n")[2].split()[0])
+    object_at = int(pdf[at:].split(b"\n")[4].split()[0])
     assert pdf[object_at:].startswith(b"1 0 obj")
 
 

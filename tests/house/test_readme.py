@@ -3,8 +3,8 @@
 What the tests read:
 
 - fences tagged `python` run in order in one interpreter, in an empty folder with an empty data
-  folder, work done in the same process, and one file: `texts.csv` (columns `text`, `topic`,
-  24 rows);
+  folder, work done in the same process, one file: `texts.csv` (columns `text`, `topic`, 24 rows),
+  and a tiny random model in the place of demo:smollm2;
 - lines in fences tagged `bash` that start with `penultimate` (or `.venv/bin/penultimate`);
 - the table rows under the heading "Pages" that name `pages/NAME.py`, and those under the heading
   "Analyses" whose first cell is a key in backticks;
@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-SHARED_PAGE_CODE = {"main.py", "ui.py"}
+SHARED_PAGE_CODE = {"main.py"}  # and PAGE_tabs.py, the lower half of a page
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,7 @@ def test_python_fences_run(readme: str, tmp_path: Path, home: Path):
     topics = ("weather", "music")
     rows = "".join(f'"Line {i} is about {topics[i % 2]}.",{topics[i % 2]}\n' for i in range(24))
     (tmp_path / "texts.csv").write_text(f"text,topic\n{rows}", encoding="utf-8")
+    _put_tiny_demo(home)
     # A file with a guard, because a worker process imports the script that started it.
     body = "\n".join(fences).replace("\n", "\n    ")
     script = tmp_path / "readme.py"
@@ -51,6 +52,18 @@ def test_python_fences_run(readme: str, tmp_path: Path, home: Path):
         text=True,
     )
     assert run.returncode == 0, run.stderr[-3000:]
+
+
+def _put_tiny_demo(home: Path) -> None:
+    """A tiny random model where demo:smollm2 is expected, so that nothing is downloaded."""
+    import json
+
+    from tiny import write_model
+
+    from backend.demo.build import find, recipe
+
+    folder = write_model("llama", home / "models" / "demo" / "smollm2")
+    (folder / "demo.json").write_text(json.dumps({"recipe": recipe(find("smollm2"))}))
 
 
 def test_commands_parse(readme: str, monkeypatch: pytest.MonkeyPatch, capsys):
@@ -105,6 +118,7 @@ def test_the_table_of_pages_matches(readme: str, root: Path):
     assert shown - SHARED_PAGE_CODE, "pages/main.py names no page"
     assert named == shown - SHARED_PAGE_CODE
     on_disk = {path.name for path in (root / "pages").glob("*.py")}
+    on_disk -= {f"{name.removesuffix('.py')}_tabs.py" for name in shown}
     assert on_disk == shown | SHARED_PAGE_CODE, "a page is in the folder or the list, not in both"
 
 
