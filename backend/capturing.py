@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from threading import Lock
 from time import monotonic
 
@@ -12,6 +13,7 @@ from backend.capture import CaptureRequest, CaptureView, Plan, make_plan
 from backend.capture.request import check_pooling, rows_of_shard
 from backend.capture.shard_task import ShardDone, ShardTask
 from backend.data.dataset import Dataset
+from backend.errors import CaptureError
 from backend.jobs import Job, JobContext
 from backend.keys import digest
 from backend.library import Library
@@ -50,6 +52,9 @@ class Capturing(Library):
         else:
             description = self._resolve_model(job, ask.model)
             dataset = self._resolve_data(job, ask.data)
+            _check_fit(description, dataset)
+        if ask.rows < 0:
+            raise CaptureError(f"{ask.rows} rows cannot be captured.", "Give 0 for all rows.")
         pooling = ask.pooling or description["pooling"]
         check_pooling(pooling, description["modality"])
         sites = choose_sites(ask.sites, tuple(description["sites"]))
@@ -116,21 +121,27 @@ class Capturing(Library):
     def _fill(self, job: JobContext, resolved: Resolved) -> None:
         """Run the missing shards one after the other, each recorded as soon as it is written."""
         capture, source = resolved.capture, self.source(resolved.description)
-        with _lock_for(digest({"m": capture.model_id, "d": capture.dataset})):
+        with _alone(job, digest({"m": capture.model_id, "d": capture.dataset})):
             plan = self._plan(resolved)
-            started, rows, operations = monotonic(), 0, 0.0
+            started, rows, operations, cut = monotonic(), 0, 0.0, 0
             budget: list[int | None] = [None]
-            tasks = (
-                (self.settings, source, resolved.dataset.folder, task, budget[0])
-                for task in self._tasks(resolved, plan)
-            )
-            job.report(0, plan.rows, f"capturing {resolved.description['title']}")
-            for done in job.map(work.capture_shard, tasks):
+
+            def calls() -> Iterator[tuple]:
+                before = 0
+                for task in self._tasks(resolved, plan):
+                    place = (before, plan.rows)
+                    yield self.settings, source, resolved.dataset.folder, task, budget[0], place
+                    before += len(task.rows)
+
+            title = f"capturing {resolved.description['title']}"
+            job.report(0, plan.rows, title)
+            for done in job.map(work.capture_shard, calls()):
                 budget[0] = done.batch_tokens
                 self._record(resolved, done)
                 rows += len(rows_of_shard(capture.of, done.shard))
                 operations += 2.0 * resolved.description["parameters"] * done.tokens
-                job.report(rows, plan.rows)
+                cut += done.truncated
+                job.report(rows, plan.rows, f"{title}, {cut:,} rows cut short" if cut else title)
             if operations:
                 self._keep_rate(resolved.description["device"], operations, monotonic() - started)
             self._check(job, resolved)
@@ -157,13 +168,29 @@ class Capturing(Library):
         catalogue.put_shards(self.store, entries)
 
     def _check(self, job: JobContext, resolved: Resolved) -> None:
-        """Hold a few rows against the plain forward pass, once per capture."""
-        if resolved.capture.pooling in ("tokens", "spatial") or self.oracle(resolved):
+        """Hold a few rows against the plain forward pass, once for every site.
+
+        Sites that came later are checked together with those before, so one report covers all.
+        """
+        if resolved.capture.pooling in ("tokens", "spatial"):
+            return
+        before = (self.oracle(resolved) or {}).get("sites_checked", ())
+        if set(resolved.capture.sites) <= set(before):
             return
         job.report(job.job.done, job.job.total, "checking against the plain forward pass")
-        source, view = self.source(resolved.description), self.view_of(resolved)
+        source, view = self.source(resolved.description), self._view_with(resolved, before)
         report = job.call(work.verify_capture, self.settings, source, view, CHECKED_ROWS)
         catalogue.put_check(self.store, report, **self._check_key(resolved))
+
+    def _view_with(self, resolved: Resolved, others: Sequence[str]) -> CaptureView:
+        """A view of the request's sites and of others that are still stored, in order of depth."""
+        wanted = {*resolved.capture.sites, *others}
+        capture = replace(
+            resolved.capture, sites=tuple(s for s in resolved.description["sites"] if s in wanted)
+        )
+        view = self.view_of(Resolved(resolved.description, resolved.dataset, capture))
+        first = {site: paths for site, paths in view.shards.items() if paths}
+        return replace(view, shards=first)
 
     @staticmethod
     def _check_key(resolved: Resolved) -> dict:
@@ -192,7 +219,24 @@ class Capturing(Library):
         os.replace(temporary, path)
 
 
-def _lock_for(name: str) -> Lock:
-    """One lock per model and data set: two jobs never run the same shard."""
+@contextmanager
+def _alone(job: JobContext, name: str) -> Iterator[None]:
+    """One job at a time per model and data set: two never run the same shard."""
     with _GUARD:
-        return _LOCKS.setdefault(name, Lock())
+        lock = _LOCKS.setdefault(name, Lock())
+    while not lock.acquire(timeout=0.2):
+        job.report(0, 0, "waiting for another capture of this model and data")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _check_fit(description: dict, dataset: Dataset) -> None:
+    """CaptureError when the model cannot read the rows; captions of media are texts too."""
+    kind = description["modality"]
+    if dataset.kind != kind and not (kind == "text" and dataset.text_column):
+        raise CaptureError(
+            f"{description['ref']} reads {kind}, and {dataset.name} holds {dataset.kind} rows.",
+            f"Pick a data set of {kind}{'' if kind == 'audio' else 's'}, or another model.",
+        )

@@ -1,7 +1,7 @@
 """The papers' findings, held against what was measured here (design: one table for all)."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,15 +68,16 @@ def replicate(workbench: "Workbench", out: Path, *, say: Callable[[str], None]) 
     record.write_text(json.dumps({"created": moment, "rows": rows, "left_out": missed}, indent=1))
     yield record
     page = out / "claims.md"
-    page.write_text(as_markdown(rows))
+    page.write_text(as_markdown(rows, missed))
     yield page
 
 
-def as_markdown(rows: list[dict]) -> str:
-    """The claims table as Markdown."""
+def as_markdown(rows: list[dict], missed: Sequence[dict] = ()) -> str:
+    """The claims table as Markdown, with what could not be measured below it."""
     names = ("paper", "finding", "measured", "verdict", "model", "data", "n", "date")
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     lines += [
         "| " + " | ".join(str(row[n]).replace("|", "/") for n in names) + " |" for row in rows
     ]
-    return "\n".join(lines) + "\n"
+    left = [f"- left out: {m['analysis']}, {m['model']} on {m['data']}. {m['why']}" for m in missed]
+    return "\n".join([*lines, *([""] if left else []), *left]) + "\n"

@@ -116,11 +116,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return getattr(commands, arguments.command)(arguments)
     except UserError as error:
-        print(f"penultimate: {error}", file=sys.stderr)
+        print(f"penultimate: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, Cancelled):
         print("penultimate: cancelled; what was finished is kept.", file=sys.stderr)
         return 130
+    finally:
+        _release()
+
+
+def _release() -> None:
+    """End workers and let go of the store, if a command opened them."""
+    if "backend.workbench" in sys.modules:
+        from backend.workbench import shutdown
+
+        shutdown()
 
 
 def dashboard_file() -> Path:

@@ -11,6 +11,7 @@ from backend.errors import UserError
 from backend.jobs import Job
 from backend.requests import CaptureAsk, RunRequest
 from backend.workbench import Workbench, open_workbench
+from backend.writing import check_folder, write_result
 
 
 def _open(arguments: Namespace) -> Workbench:
@@ -50,13 +51,15 @@ def run(arguments: Namespace) -> int:
         if not equals:
             raise UserError(f"--set {pair!r} has no value.", "Write --set NAME=VALUE.")
         parameters[name] = value
-    workbench = _open(arguments)
-    spec = workbench.spec(arguments.analysis)
+    spec = Workbench.spec(arguments.analysis)
     spec.parse(parameters)
     if not arguments.model:
         raise UserError(f"{spec.title} needs a model.", "Add --model demo:smollm2.")
     if len(arguments.data) != 1:
         raise UserError(f"{spec.title} takes one data set.", "Add --data demo:facts.")
+    if arguments.out:
+        check_folder(Path(arguments.out))
+    workbench = _open(arguments)
     data = _bring(workbench, arguments, arguments.data[0])
     request = RunRequest(
         arguments.analysis,
@@ -73,8 +76,6 @@ def run(arguments: Namespace) -> int:
     result = workbench.stored(request) or _watch(workbench, workbench.submit_run(request))
     print(result.reading)
     if arguments.out:
-        from backend.writing import write_result
-
         for path in write_result(result, Path(arguments.out)):
             print(path)
     return 0

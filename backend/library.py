@@ -1,14 +1,17 @@
 """The models and data sets that a workbench knows: adding them, finding them, removing them."""
 
+import os
 import shutil
+import tempfile
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from backend import work
 from backend.data.dataset import Dataset
-from backend.errors import DataError, ModelError
+from backend.errors import ModelError
 from backend.jobs import JobContext, JobRunner, open_executor
-from backend.models.sources import ModelSource, from_folder
+from backend.models.sources import ModelSource, find_source, from_folder
 from backend.settings import Settings
 from backend.store import Store, catalogue, datasets, jobs
 
@@ -98,10 +101,12 @@ class Library:
 
     def _changed(self, ref: str, model_id: str) -> bool:
         """Whether a local folder holds other weights than when it was described."""
-        folder = Path(ref).expanduser()
-        if not folder.is_dir():
+        path = Path(ref).expanduser()
+        if path.is_file():
+            return find_source(ref, settings=self.settings).model_id != model_id
+        if not path.is_dir():
             return False
-        return from_folder(ref, folder, settings=self.settings).model_id != model_id
+        return from_folder(ref, path, settings=self.settings).model_id != model_id
 
     def describe(self, ref: str) -> dict:
         """What a model is; fetches it and reads its config when it is not known yet."""
@@ -135,27 +140,26 @@ class Library:
 
         Raises
         ------
-        ModelError, DataError : the archive is unsafe, or holds no model that can be opened.
+        UserError : the archive is unsafe, or holds no model that can be opened.
         """
         from backend.data.archive import unpack
 
-        target = self.settings.models / "uploads" / Path(name).stem
-        if target.exists():
-            shutil.rmtree(target)
-        target.mkdir(parents=True)
-        try:
-            unpack(archive, target, settings=self.settings)
-            roots = sorted(target.rglob("config.json"), key=lambda p: len(p.parts))
+        uploads = self.settings.models / "uploads"
+        uploads.mkdir(parents=True, exist_ok=True)
+        target = uploads / (_plain_name(Path(name).stem) or "model")
+        with tempfile.TemporaryDirectory(dir=uploads, prefix=".part-") as made:
+            part = Path(made) / "model"
+            unpack(archive, part, settings=self.settings)
+            roots = sorted(part.rglob("config.json"), key=lambda p: (len(p.parts), p))
             if not roots:
                 raise ModelError(
                     f"{name} holds no config.json.", "Zip the folder that save_pretrained wrote."
                 )
-            folder = roots[0].parent
-            from_folder(str(folder), folder, settings=self.settings)
-        except (ModelError, DataError):
-            shutil.rmtree(target)
-            raise
-        return str(folder)
+            from_folder(name, roots[0].parent, settings=self.settings)
+            if target.exists():  # only now: a bad upload does not cost the earlier one
+                shutil.rmtree(target)
+            os.replace(part, target)
+        return str(target / roots[0].parent.relative_to(part))
 
     def remove_model(self, model_id: str) -> None:
         """Forget a model with its captures; files below the data folder are removed too."""
@@ -174,7 +178,7 @@ class Library:
         """A data set by reference, name of a demo, path or hash, if it was read before."""
         stamp = _stamp(ref)
         for row in datasets.list_datasets(self.store):
-            if row.ref in (stamp, ref) and stamp in (row.ref, ref) or row.hash == ref:
+            if row.ref == stamp or row.hash == ref:
                 return Dataset.from_json(row.description)
         return None
 
@@ -209,7 +213,7 @@ class Library:
         """Put an uploaded file where a worker can read it; it is removed once it was read."""
         folder = self.settings.home / "uploads"
         folder.mkdir(parents=True, exist_ok=True)
-        target = folder / Path(name).name
+        target = folder / (_plain_name(name) or "upload")
         target.write_bytes(content)
         return target
 
@@ -218,10 +222,19 @@ class Library:
         datasets.delete_dataset(self.store, hash)
 
 
+def _plain_name(name: str) -> str:
+    """The last part of a file name that a browser sent, without leading dots."""
+    return Path(name.replace("\\", "/")).name.lstrip(".")
+
+
 def _stamp(ref: str) -> str:
-    """A reference that changes when the file behind it changes."""
+    """A reference that changes when the file, or what is in the folder, changes."""
     path = Path(ref).expanduser()
-    if ref.startswith("demo:") or not path.is_file():
+    if ref.startswith("demo:") or not path.exists():
         return ref
-    facts = path.stat()
-    return f"{path.resolve()}?{facts.st_size}-{facts.st_mtime_ns}"
+    inside = islice(path.rglob("*"), 1_000_000)
+    files = [path] if path.is_file() else [p for p in inside if p.is_file()]
+    facts = [p.stat() for p in files]
+    size, newest = sum(f.st_size for f in facts), max((f.st_mtime_ns for f in facts), default=0)
+    count = f"{len(files)}-" if path.is_dir() else ""
+    return f"{path.resolve()}?{count}{size}-{newest}"

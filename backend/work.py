@@ -100,6 +100,7 @@ def analyse(
     from backend.analyses import load_all
 
     spec = load_all()[key]
+    assert spec.run is not None, f"{key} is a suite; the workbench runs its parts"
     extra: dict = {}
     if spec.needs_model and source is not None:
         from backend.models.loading import SHELF

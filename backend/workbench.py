@@ -15,12 +15,12 @@ from backend import work
 from backend.analyses import load_all
 from backend.analyses.result import Result
 from backend.analyses.spec import Spec
-from backend.answers import captures_of, merge, parts_of, versions
+from backend.answers import captures_of, merge, parts_of, suite_key, versions
 from backend.capturing import Capturing, Resolved
 from backend.claims import measure
 from backend.data.dataset import Dataset
 from backend.errors import AnalysisError, UserError
-from backend.jobs import Job, JobContext
+from backend.jobs import ACTIVE, Job, JobContext
 from backend.keys import digest
 from backend.requests import CaptureAsk, RunRequest, first_request
 from backend.settings import load_settings
@@ -55,6 +55,8 @@ class Workbench(Capturing):
         """Start an analysis in the background; returns the job."""
         spec = self.spec(request.analysis)
         spec.parse(request.parameters)
+        if request.other and spec.captures < 2:
+            raise AnalysisError(f"{spec.title} takes one model.", f"Leave out {request.other!r}.")
         title = f"{spec.title}: {request.model} on {request.data}"
         return self.runner.start(
             "run", title, request.to_json(), lambda job: self._run(job, request), job_id=job_id
@@ -77,8 +79,9 @@ class Workbench(Capturing):
         if any(r is None for r in asks):
             return None
         if spec.parts:
-            found = [self.stored(part) for part in parts_of(spec, request)]
-            return None if any(f is None for f in found) else merge(spec, found)  # type: ignore[arg-type]
+            parts, left_out = parts_of(spec, request, asks[0].description)  # type: ignore[union-attr]
+            found = [self.stored(part) for part in parts]
+            return None if any(f is None for f in found) else merge(spec, found, left_out)  # type: ignore[arg-type]
         return self.result(self._result_key(spec, request, asks))  # type: ignore[arg-type]
 
     def key_of(self, request: RunRequest) -> str | None:
@@ -87,6 +90,9 @@ class Workbench(Capturing):
         asks = [self.resolve(ask) for ask in captures_of(request)]
         if any(a is None for a in asks):
             return None
+        if spec.parts:
+            parts, _ = parts_of(spec, request, asks[0].description)  # type: ignore[union-attr]
+            return suite_key(spec, [self.key_of(part) or "" for part in parts])
         return self._result_key(spec, request, asks)  # type: ignore[arg-type]
 
     def result(self, key: str) -> Result | None:
@@ -107,13 +113,11 @@ class Workbench(Capturing):
 
     def _run(self, job: JobContext, request: RunRequest) -> Result:
         spec = self.spec(request.analysis)
-        if spec.parts:
-            found = []
-            for part in parts_of(spec, request):
-                found.append(self.stored(part) or self._run(job, part))
-            return merge(spec, found)
         asks = [self.resolve(ask, job) for ask in captures_of(request)]
         self._check_kind(spec, asks)
+        if spec.parts:
+            parts, left_out = parts_of(spec, request, asks[0].description)  # type: ignore[union-attr]
+            return merge(spec, [self._run(job, part) for part in parts], left_out)
         key = self._result_key(spec, request, asks)  # type: ignore[arg-type]
         if known := self.result(key):
             return known
@@ -219,6 +223,8 @@ class Workbench(Capturing):
                     "state": live.state, "done": live.done, "total": live.total,
                     "message": live.message, "seconds_left": live.seconds_left,
                 }  # fmt: skip
+            elif record["state"] in ACTIVE:  # of a server that is gone: the store admits one
+                record["state"] = "interrupted"
         return records
 
     def begin(self) -> list[Job]:
@@ -236,7 +242,8 @@ class Workbench(Capturing):
             "run": lambda r, i: self.submit_run(RunRequest(**r), job_id=i),
         }
         started = []
-        for record in jobs.interrupted(self.store):
+        jobs.interrupted(self.store)
+        for record in reversed(jobs.list_jobs(self.store, states=("interrupted",))):
             if make := makers.get(record.kind):
                 started.append(make(record.request, record.id))
         return started

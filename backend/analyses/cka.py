@@ -147,7 +147,8 @@ def _gather(batches: list[np.ndarray], sizes: list[int]) -> tuple[np.ndarray, np
     """Average HSIC over batches, and its value without each row, from row products."""
     n = sum(sizes)
     parts = [_hsic(products, size) for products, size in zip(batches, sizes, strict=True)]
-    mean = sum(whole * (size / n) for (whole, _), size in zip(parts, sizes, strict=True))
+    shares = [whole * (size / n) for (whole, _), size in zip(parts, sizes, strict=True)]
+    mean = np.sum(shares, axis=0)
     changes = [change * (size / n) for (_, change), size in zip(parts, sizes, strict=True)]
     return mean, mean + np.concatenate(changes)
 

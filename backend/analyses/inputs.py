@@ -102,7 +102,7 @@ def paired(a: CaptureView, b: CaptureView, *, rows: int, seed: int) -> tuple[Sam
         )
     both, at_a, at_b = np.intersect1d(ids_a, ids_b, return_indices=True)
     order = np.argsort(at_a)[:rows]
-    return tuple(Sample(view, both[order], at[order]) for view, at in ((a, at_a), (b, at_b)))
+    return Sample(a, both[order], at_a[order]), Sample(b, both[order], at_b[order])
 
 
 def notes(parts: list[str]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from backend.analyses.cka import Alignment, expected_biased_null
 from backend.analyses.inputs import trunk
 from backend.analyses.intervals import Z95, jackknife_error, rank_correlation
+from backend.analyses.result import Scalar
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def controls(a: Side, b: Side, found: Alignment, *, n: int) -> dict[str, float]:
     return {"null_mean": float(null), "biased_null_mean": biased}
 
 
-def within(a: Side, found: Alignment, groups: np.ndarray | None) -> dict[str, object]:
+def within(a: Side, found: Alignment, groups: np.ndarray | None) -> dict[str, Scalar]:
     """Neighbouring against distant layers along the main path, with jackknife intervals."""
     path = [a.sites.index(s) for s in trunk(a.sites) if s not in a.constant]
     if len(path) < 3:
@@ -85,7 +86,7 @@ def _largest_block(cka: np.ndarray, *, least: float = 0.9) -> int:
     return best
 
 
-def between(a: Side, b: Side, found: Alignment) -> dict[str, object]:
+def between(a: Side, b: Side, found: Alignment) -> dict[str, Scalar]:
     """The most alike pair, and whether a layer's best partner lies at its own depth."""
     rows = [a.sites.index(s) for s in trunk(a.sites) if s not in a.constant]
     columns = [b.sites.index(s) for s in trunk(b.sites) if s not in b.constant]

@@ -2,6 +2,8 @@
 them. PCA exactly; UMAP seeded; orthogonal Procrustes with reflection; trustworthiness.
 """
 
+from typing import Any
+
 import numpy as np
 
 from backend.analyses.intervals import mean_error
@@ -67,11 +69,12 @@ def umap_layout(
     import umap
 
     span = np.ptp(start, axis=0).max()
+    begin: Any = (start * (10 / span if span > 0 else 1)).astype(np.float32)
     reducer = umap.UMAP(
         n_neighbors=neighbours,
         min_dist=min_dist,
         n_epochs=epochs,
-        init=(start * (10 / span if span > 0 else 1)).astype(np.float32),
+        init=begin,
         random_state=seed,
         n_jobs=1,
     )

@@ -17,7 +17,7 @@ from backend.analyses.intervals import (
 )
 from backend.analyses.lens_tables import next_table, word_table
 from backend.analyses.logits import Reading, log_probabilities, read_logits, settled_from
-from backend.analyses.result import Body, Result
+from backend.analyses.result import Body, Result, Scalar
 from backend.analyses.spec import Claim, Measured, Parameter, Progress, Spec, register
 from backend.capture.view import CaptureView
 from backend.errors import AnalysisError, ModelError
@@ -188,7 +188,7 @@ def _scalars(
     kl: np.ndarray,
     groups: np.ndarray,
     model: "LoadedModel",
-) -> dict[str, object]:
+) -> dict[str, Scalar]:
     """Where the first choice settles, and how far each layer is from the output."""
     last = len(sites) - 1
     median, low, high = median_interval(settled)
@@ -230,7 +230,7 @@ def _reading(s: dict) -> str:
 
 
 def _claim_gradual(result: Result) -> Measured:
-    s = result.scalars
+    s: dict = result.scalars
     if not math.isfinite(s["kl_rho"]):
         return Measured("needs four layers", "not testable here")
     text = f"rank correlation of KL to the output with layer {_rho(s)}"
@@ -242,7 +242,7 @@ def _rho(s: dict) -> str:
 
 
 def _claim_before_end(result: Result) -> Measured:
-    s = result.scalars
+    s: dict = result.scalars
     if s["layers"] < 4:
         return Measured("needs four layers", "not testable here")
     where = say(s["settled"], s["settled_low"], s["settled_high"])

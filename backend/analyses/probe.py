@@ -141,13 +141,11 @@ def factorise(X: np.ndarray, X_test: np.ndarray) -> tuple[np.ndarray, np.ndarray
     scale = np.where(scale > 1e-7 * np.abs(mean), scale, np.inf)  # constant features count as 0
     X, X_test = (X - mean) / scale, (X_test - mean) / scale
     n, d = X.shape
-    if d <= n:
-        s2, V = eigh(X.T @ X)
-    else:
-        s2, U = eigh(X @ X.T)
+    s2, vectors = eigh(X.T @ X if d <= n else X @ X.T)
     keep = s2 > max(s2[-1], 0) * 1e-12
-    s2 = s2[keep]
-    V = V[:, keep] if d <= n else X.T @ (U[:, keep] / np.sqrt(s2))
+    s2, V = s2[keep], vectors[:, keep]
+    if d > n:
+        V = X.T @ (V / np.sqrt(s2))
     return X @ V, s2, X_test @ V
 
 

@@ -20,7 +20,7 @@ from backend.analyses.geometry import (
 from backend.analyses.inputs import Sample, notes, sample, trunk
 from backend.analyses.intervals import number, rank_correlation, say
 from backend.analyses.probe import Score, Target, probe
-from backend.analyses.result import Body, Result
+from backend.analyses.result import Body, Result, Scalar
 from backend.analyses.spec import Claim, Measured, Parameter, Progress, Spec, register
 from backend.analyses.targets import choose_target
 from backend.analyses.threads import for_each_site
@@ -35,13 +35,13 @@ def run(
     *,
     seed: int,
     progress: Progress,
-    rows: int,
+    at_most: int,
     column: str,
     folds: int,
 ) -> Body:
     """Measure every site of a capture."""
     view = views[0]
-    one = sample(view, rows=rows, seed=seed)
+    one = sample(view, rows=at_most, seed=seed)
     n, groups = len(one.rows), one.groups
     if n < 4:
         raise AnalysisError(f"{n} rows are too few to measure.", "Give at least 4 rows.")
@@ -95,7 +95,7 @@ def _probe(score: Score) -> dict[str, float]:
     }
 
 
-def _scalars(one: Sample, table: pa.Table, target: Target | None) -> dict[str, object]:
+def _scalars(one: Sample, table: pa.Table, target: Target | None) -> dict[str, Scalar]:
     columns = {name: table[name].to_numpy() for name in table.column_names if name != "site"}
     said = []
     if columns["duplicates"].any():
@@ -124,16 +124,15 @@ def _scalars(one: Sample, table: pa.Table, target: Target | None) -> dict[str, o
 
 def _best(
     sites: tuple[str, ...], columns: dict[str, np.ndarray], key: str, wanted: tuple[str, ...]
-) -> dict[str, object]:
+) -> dict[str, Scalar]:
     """The numbers at the site where `key` is largest, named `best_...`."""
     values = columns[key]
     known = np.flatnonzero(np.isfinite(values))
     if not len(known):
-        return {f"best_{key}_site": None} | {f"best_{name}": None for name in wanted}
+        return dict.fromkeys((f"best_{key}_site", *(f"best_{name}" for name in wanted)))
     at = int(known[values[known].argmax()])
-    return {f"best_{key}_site": sites[at]} | {
-        f"best_{name}": float(columns[name][at]) for name in wanted
-    }
+    out: dict[str, Scalar] = {f"best_{name}": float(columns[name][at]) for name in wanted}
+    return {f"best_{key}_site": sites[at]} | out
 
 
 def _reading(s: dict) -> str:
@@ -229,7 +228,7 @@ SPEC = register(
         version=1,
         run=run,
         parameters=(
-            Parameter("rows", int, 2000, "Rows to measure.", minimum=4, maximum=20000),
+            Parameter("at_most", int, 2000, "Rows to measure, at the most.", minimum=4, maximum=20000),
             Parameter(
                 "column",
                 str,

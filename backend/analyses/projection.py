@@ -17,7 +17,7 @@ from backend.analyses.layout import (
     umap_layout,
 )
 from backend.analyses.neighbours import unit_rows
-from backend.analyses.result import Body
+from backend.analyses.result import Body, Scalar
 from backend.analyses.spec import Parameter, Progress, Spec, register
 from backend.analyses.threads import for_each_site
 from backend.capture.view import CaptureView
@@ -48,10 +48,10 @@ def run(
     normalise: bool,
     neighbours: int,
     min_dist: float,
-    rows: int,
+    at_most: int,
 ) -> Body:
     """Lay out every site of a capture in two dimensions."""
-    one = sample(views[0], rows=min(rows or _CAP[method], _CAP[method]), seed=seed)
+    one = sample(views[0], rows=min(at_most or _CAP[method], _CAP[method]), seed=seed)
     n = len(one.rows)
     if n < 4:
         raise AnalysisError(f"{n} rows are too few to lay out.", "Give at least 4 rows.")
@@ -158,7 +158,7 @@ def _points(one: Sample, layouts: list[np.ndarray]) -> pa.Table:
 
 def _scalars(
     layouts: list[np.ndarray], quality: list[dict], settings: Settings, n: int
-) -> dict[str, object]:
+) -> dict[str, Scalar]:
     trust = np.array([q["trustworthiness"] for q in quality])
     shares = np.array([q["explained_x"] + q["explained_y"] for q in quality])
     varied = [z for z, q in zip(layouts, quality, strict=True) if q["spread"] > 0]
@@ -217,10 +217,10 @@ SPEC = register(
             Parameter("neighbours", int, 15, "UMAP neighbours.", minimum=2, maximum=200),
             Parameter("min_dist", float, 0.1, "UMAP minimum distance.", minimum=0, maximum=1),
             Parameter(
-                "rows",
+                "at_most",
                 int,
                 0,
-                "Rows to lay out; 0 = as many as the method allows (pca 20000, umap 2000).",
+                "Rows to lay out, at the most; 0 = as many as the method allows (pca 20000, umap 2000).",
                 minimum=0,
                 maximum=20000,
             ),

@@ -32,16 +32,16 @@ def run(
     *,
     seed: int,
     progress: Progress,
-    rows: int,
+    at_most: int,
     batch: int,
     permutations: int,
     k: int,
 ) -> Body:
     """Compare all layers of one capture, or the layers of two captures on the same rows."""
     if len(views) == 1:
-        samples = (sample(views[0], rows=rows, seed=seed),)
+        samples = (sample(views[0], rows=at_most, seed=seed),)
     else:
-        samples = paired(*views, rows=rows, seed=seed)
+        samples = paired(*views, rows=at_most, seed=seed)
     n, groups = len(samples[0].rows), samples[0].groups
     if n < 4:
         raise AnalysisError(f"{n} rows are too few to compare layers.", "Give at least 4 rows.")
@@ -165,7 +165,7 @@ def _reading(s: dict) -> str:
 
 
 def _claim_neighbours(result: Result) -> Measured:
-    s = result.scalars
+    s: dict = result.scalars
     if s.get("adjacent_minus_distant") is None:
         return Measured("needs one model with three layers that vary", "not testable here")
     low, high = s["adjacent_minus_distant_low"], s["adjacent_minus_distant_high"]
@@ -174,7 +174,7 @@ def _claim_neighbours(result: Result) -> Measured:
 
 
 def _claim_bias(result: Result) -> Measured:
-    s = result.scalars
+    s: dict = result.scalars
     biased = s.get("biased_null_mean")
     if biased is None or not math.isfinite(biased):
         return Measured("needs one model with layers that vary", "not testable here")
@@ -184,7 +184,8 @@ def _claim_bias(result: Result) -> Measured:
 
 
 def _claim_block(result: Result) -> Measured:
-    block = result.scalars.get("block")
+    s: dict = result.scalars
+    block = s.get("block")
     if block is None:
         return Measured("needs one model with three layers that vary", "not testable here")
     text = f"largest run of layers with all CKA >= 0.9: {100 * block:.0f} % of the layers"
@@ -192,7 +193,7 @@ def _claim_block(result: Result) -> Measured:
 
 
 def _claim_depth(result: Result) -> Measured:
-    s = result.scalars
+    s: dict = result.scalars
     rho = s.get("depth_rho")
     if rho is None or not math.isfinite(rho):
         return Measured("needs two models", "not testable here")
@@ -210,7 +211,7 @@ SPEC = register(
         run=run,
         captures=2,
         parameters=(
-            Parameter("rows", int, 1024, "Rows to compare.", minimum=4, maximum=16384),
+            Parameter("at_most", int, 1024, "Rows to compare, at the most.", minimum=4, maximum=16384),
             Parameter("batch", int, 1024, "Rows per Gram matrix.", minimum=8, maximum=1024),
             Parameter("permutations", int, 20, "Shuffles for the null.", minimum=20, maximum=1000),
             Parameter("k", int, 10, "Nearest neighbours to compare.", minimum=1, maximum=100),

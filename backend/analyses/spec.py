@@ -70,7 +70,7 @@ class Spec:
     question: str
     source: str
     version: int
-    run: Callable[..., Body]
+    run: Callable[..., Body] | None = None  # None: a suite, see `parts`
     kinds: tuple[str, ...] = ("text", "image", "audio")
     captures: int = 1  # how many it takes at the most; 0 = only model and data
     needs_model: bool = False

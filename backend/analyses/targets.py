@@ -2,7 +2,6 @@
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from backend.analyses.probe import Target
 from backend.errors import AnalysisError
@@ -54,7 +53,7 @@ def _as_target(column: pa.ChunkedArray, name: str) -> Target:
         found = _numbers(column, name)
     if found is None:
         raise AnalysisError(
-            f"The column {name!r} has {pc.count_distinct(column).as_py()} distinct values, which "
+            f"The column {name!r} has {len(column.unique())} distinct values, which "
             "is too few or too many for a probe.",
             f"Name a column with 2 to {_MOST_CLASSES} classes, or with numbers.",
         )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from backend.errors import ModelError, UserError
@@ -136,6 +137,13 @@ def read_config(source: ModelSource) -> dict:
         return config.to_dict()
 
 
+# What the libraries raise for files that are damaged, cut short, or not what their config says.
+_UNREADABLE = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ImportError),
+    *(struct.error, SafetensorError),
+)
+
+
 @contextmanager
 def _refusal(source: ModelSource, remedy: str) -> Iterator[None]:
     """What libraries raise for a file that they cannot open, as one sentence for the user."""
@@ -143,8 +151,7 @@ def _refusal(source: ModelSource, remedy: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError,
-            ImportError, struct.error) as error:  # fmt: skip
+    except _UNREADABLE as error:
         first = next((line for line in str(error).splitlines() if line.strip()), repr(error))
         raise ModelError(f"{source.ref} cannot be opened: {first.strip()[:240]}", remedy) from error
 
@@ -203,7 +210,7 @@ def _class_for(source: ModelSource, config: dict, transformers) -> type:
     kind = getattr(transformers, str(names[0]), None) if names else None
     if isinstance(kind, type) and issubclass(kind, transformers.PreTrainedModel):
         return kind
-    if "auto_map" in config:
+    if "auto_map" in config or source.file:  # GGUF holds language models, and names no class
         return transformers.AutoModelForCausalLM
     if config.get("model_type") not in transformers.CONFIG_MAPPING:
         raise ModelError(
@@ -263,7 +270,7 @@ def load(source: ModelSource, settings: Settings) -> LoadedModel:
     trunk, head, family = dissect(model, config, source.ref)
     stored = next(model.parameters()).dtype
     device = choose_device(settings.device, stored)
-    model = _place(model, device).eval().requires_grad_(False)
+    model = _keep_no_keys(_place(model, device)).eval().requires_grad_(False)
     taps = find_taps(trunk, family, head)
     inputs = open_inputs(
         source.folder, family.modality, config,
@@ -286,6 +293,15 @@ def _place(model: nn.Module, device: Device) -> nn.Module:
             model = model.to(device.dtype)
             return dispatch_model(model, infer_auto_device_map(model, dtype=device.dtype))
     return model.to(device=device.name, dtype=device.dtype)
+
+
+def _keep_no_keys(model: nn.Module) -> nn.Module:
+    """Without the cache for generating: captures run a text once and would only hold its memory."""
+    for part in model.modules():
+        config = getattr(part, "config", None)
+        if getattr(config, "use_cache", None):
+            config.use_cache = False  # type: ignore[union-attr]
+    return model
 
 
 class ModelShelf:

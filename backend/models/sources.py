@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from backend.errors import ModelError
@@ -48,8 +49,12 @@ class ModelSource:
         return cls(**record | {"folder": Path(record["folder"]), "notes": tuple(record["notes"])})
 
 
-def find_source(ref: str, *, settings: Settings, progress: Progress) -> ModelSource:
+def find_source(
+    ref: str, *, settings: Settings, progress: Progress = lambda done, total, what: None
+) -> ModelSource:
     """Resolve a reference that is not a packaged demo; downloads from the hub when needed."""
+    if not ref.strip():
+        raise ModelError("No model was named.", "Give demo:NAME, a hub id, a folder or a file.")
     path = Path(ref).expanduser()
     if path.suffix == ".gguf":
         return _from_gguf(ref, path)
@@ -125,15 +130,21 @@ def _content_id(folder: Path) -> str:
 
 
 def _from_gguf(ref: str, path: Path) -> ModelSource:
-    if not path.exists():
+    if not path.is_file():
         raise ModelError(f"There is no file {ref}.", "Check the path.")
     with open(path, "rb") as file:
         if file.read(4) != b"GGUF":
             raise ModelError(f"{ref} is not a GGUF file.", "Download it again.")
     note = "weights were dequantised from a GGUF file; what its format lost stays lost"
-    return ModelSource(
-        ref, path.parent, digest_file(path)[:32], path.stem, file=path.name, notes=(note,)
-    )
+    facts = path.stat()
+    model_id = _hash_once(path.resolve(), facts.st_size, facts.st_mtime_ns)
+    return ModelSource(ref, path.parent, model_id, path.stem, file=path.name, notes=(note,))
+
+
+@lru_cache(maxsize=256)
+def _hash_once(path: Path, *_state: int) -> str:
+    """The content id of a file that has not changed since this process hashed it."""
+    return digest_file(path)[:32]
 
 
 def _from_hub(ref: str, *, settings: Settings, progress: Progress) -> ModelSource:
@@ -153,7 +164,7 @@ def _from_hub(ref: str, *, settings: Settings, progress: Progress) -> ModelSourc
         progress(0, total, f"downloading {name}")
         folder = snapshot_download(
             name,
-            revision=info.sha,
+            revision=revision or None,  # the name, so that the cache knows it without a network
             **_CHOICE,
             tqdm_class=_progress_bar(progress, total, name),
         )
@@ -173,10 +184,7 @@ def _from_hub(ref: str, *, settings: Settings, progress: Progress) -> ModelSourc
         raise ModelError(f"{name!r} is no hub id: {error}.", "Check the spelling.") from None
     except (errors.LocalEntryNotFoundError, errors.HTTPError, OSError) as error:
         return _cached_on_hub(ref, name, revision, error, settings)
-    commit = info.sha or ""
-    return from_folder(
-        ref, Path(folder), settings=settings, model_id=f"{name}@{commit}", title=name
-    )
+    return _pinned(ref, name, Path(folder), settings)
 
 
 def _cached_on_hub(
@@ -195,6 +203,11 @@ def _cached_on_hub(
             "local cache.",
             "Connect, or use a local folder, a .gguf file or a demo model.",
         ) from None
+    return _pinned(ref, name, folder, settings)
+
+
+def _pinned(ref: str, name: str, folder: Path, settings: Settings) -> ModelSource:
+    """A snapshot of the hub's cache: its folder is named by the commit."""
     model_id = f"{name}@{folder.name}"
     return from_folder(ref, folder, settings=settings, model_id=model_id, title=name)
 

@@ -74,7 +74,7 @@ def test_a_constant_layer_is_a_point_and_is_said(view_of, silent):
 
 def test_rows_are_capped_and_too_few_are_refused(view_of, silent):
     view = view_of(turning())
-    assert lay_out(silent, view, rows=20).scalars["n"] == 20
+    assert lay_out(silent, view, at_most=20).scalars["n"] == 20
     with pytest.raises(AnalysisError, match="3 rows are too few"):
         lay_out(silent, view_of(turning(n=3), name="three"))
 

@@ -36,10 +36,10 @@ def test_each_analysis_is_complete(key):
 
 def test_parameters_are_checked_by_name_type_and_range():
     spec = SPECS["similarity"]
-    assert spec.parse({"rows": "200"})["rows"] == 200
+    assert spec.parse({"at_most": "200"})["at_most"] == 200
     for given, word in (
         ({"rwos": 3}, "no parameter 'rwos'"),
-        ({"rows": "many"}, "not of type int"),
+        ({"at_most": "many"}, "not of type int"),
         ({"permutations": 5}, "out of range"),
     ):
         with pytest.raises(AnalysisError, match=word):
@@ -50,13 +50,13 @@ def test_parameters_are_checked_by_name_type_and_range():
 
 def test_a_suite_hands_each_part_its_parameters_and_its_own_defaults():
     suite = SPECS["layers"]
-    assert suite.parse({"rows": "300", "method": "umap"}) == {"rows": 300, "method": "umap"}
-    shared = suite.share({"rows": 300, "method": "umap"})
+    assert suite.parse({"at_most": "300", "method": "umap"}) == {"at_most": 300, "method": "umap"}
+    shared = suite.share({"at_most": 300, "method": "umap"})
     assert list(shared) == list(suite.parts)
-    assert shared["similarity"]["rows"] == shared["profile"]["rows"] == 300
+    assert shared["similarity"]["at_most"] == shared["profile"]["at_most"] == 300
     assert shared["projection"]["method"] == "umap"
     assert "method" not in shared["profile"]
-    assert suite.share({})["similarity"]["rows"] == 1024
+    assert suite.share({})["similarity"]["at_most"] == 1024
     with pytest.raises(AnalysisError, match="no parameter 'colour'"):
         suite.parse({"colour": "x"})
     with pytest.raises(AnalysisError, match="out of range"):

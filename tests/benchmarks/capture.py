@@ -36,9 +36,8 @@ def against_peers(group: str, times: Seconds, *, bar: float) -> list[Line]:
 
 def compare(texts: Texts, names: tuple[str, ...], pairs: int, folder: Path) -> Seconds:
     """Seconds of each method; all must first give the same numbers."""
-    source, where = smollm2(), settings()
-    # Peers put wrappers into the model they are given, so each method has a model of its own.
-    made = {n: methods.METHODS[n](load(source, where), texts, folder / n) for n in names}
+    model = load(smollm2(), settings())
+    made = {n: methods.METHODS[n](model, texts, folder / n) for n in names}
     calls: dict[str, Callable] = {n: m.run for n, m in made.items()}
     alternate(calls, 1, warm=0)
     methods.check({n: m.answer() for n, m in made.items() if n != "bare"})

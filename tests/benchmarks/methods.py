@@ -63,7 +63,7 @@ class TransformerLens:
         from transformer_lens.model_bridge import TransformerBridge
 
         self.bridge = TransformerBridge.boot_transformers(
-            str(model.source.folder), hf_model=model.model, device="cpu", dtype=torch.float32,
+            str(model.source.folder), hf_model=_plain(model), device="cpu", dtype=torch.float32,
             tokenizer=model.inputs.tokenizer,
         )  # fmt: skip
         self.names = ["blocks.0.hook_in", *(f"blocks.{i}.hook_out" for i in range(model.n_blocks))]
@@ -91,7 +91,7 @@ class NNsight:
         from nnsight import TransformersModel
 
         self.model = TransformersModel(
-            model.model, task="text-generation", tokenizer=model.inputs.tokenizer
+            _plain(model), task="text-generation", tokenizer=model.inputs.tokenizer
         )
         self.n_blocks = model.n_blocks
         self.batches = _batches(model, texts, by_length=False)
@@ -131,6 +131,16 @@ def check(answers: dict[str, np.ndarray]) -> None:
         far = float((np.abs(ours - theirs) / scale).max())
         if not far < 1e-2:
             raise SystemExit(f"{name} and Penultimate differ by {far:.3g} of a site's deviation.")
+
+
+def _plain(model: LoadedModel) -> torch.nn.Module:
+    """The same weights as the library opens them; the peers put their wrappers into it."""
+    from transformers import AutoModelForCausalLM
+
+    opened = AutoModelForCausalLM.from_pretrained(model.source.folder, dtype=torch.float32).eval()
+    for parameter in opened.parameters():  # mapped weights are not the method's memory
+        parameter.sum()
+    return opened
 
 
 def _batches(model: LoadedModel, texts: Texts, *, by_length: bool) -> list[Batch]:

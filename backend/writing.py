@@ -1,0 +1,124 @@
+"""A result as files: result.json, one parquet per table, and figures that know their origin."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow.parquet
+
+from backend import figures
+from backend.analyses.result import Result
+from backend.errors import StoreError, UserError
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+_RECORD = "result.json"
+
+
+def check_folder(folder: Path) -> None:
+    """UserError when results cannot be written there; to be asked before the work."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file.", "Give --out a folder.")
+
+
+def write_result(result: Result, folder: Path) -> list[Path]:
+    """Write a result into a folder; what an earlier result left there gives way.
+
+    Everything is made in a hidden folder beside the target and moved when it is whole, so a
+    failure leaves the target as it was. Other files in the folder stay.
+
+    Returns
+    -------
+    The files, result.json first. It holds scalars, provenance, the reading, the names of the
+    other files, and under `left_out` the figures that could not be drawn and why.
+
+    Raises
+    ------
+    UserError : `folder` is a file. StoreError : it cannot be written.
+    """
+    folder = Path(folder).expanduser()
+    check_folder(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.part-") as made:
+            part = Path(made)
+            names = _fill(part, result)
+            return _move(part, folder, names)
+    except OSError as error:
+        raise StoreError(
+            f"{folder} cannot be written: {error.strerror or error}.",
+            "Free some space, or choose another folder.",
+        ) from error
+
+
+def _fill(part: Path, result: Result) -> list[str]:
+    """Make every file below `part`; returns their relative names, the record first."""
+    from backend.figures.theme import jsonable
+
+    names, left_out = [], []
+    for name, table in result.tables.items():
+        pyarrow.parquet.write_table(table, part / f"{name}.parquet", compression="zstd")
+        names.append(f"{name}.parquet")
+    for name, draw in _drawings(result):
+        try:
+            saved = figures.save_all(draw(), part / "figures", name)
+        except UserError as error:  # a table that holds nothing to draw
+            left_out.append(f"{name}: {error}")
+            continue
+        names += [path.relative_to(part).as_posix() for path in saved.files]
+        left_out += saved.left_out
+    record = {
+        "key": result.key, "analysis": result.analysis, "reading": result.reading,
+        "scalars": result.scalars, "provenance": result.provenance,
+        "files": names, "left_out": left_out,
+    }  # fmt: skip
+    text = json.dumps(jsonable(record), indent=2, ensure_ascii=False, allow_nan=False)
+    (part / _RECORD).write_text(text + "\n", encoding="utf-8")
+    return [_RECORD, *names]
+
+
+def _drawings(result: Result) -> Iterator[tuple[str, Callable[[], "go.Figure"]]]:
+    """The figures that suit the result's tables, alone or of a suite: name and how to draw it."""
+    tables = result.tables
+    if "similarity" in tables:
+        yield "similarity", lambda: figures.cka_map(result)
+    if "projection" in tables:
+        table = tables["projection"]
+        parts = result.provenance.get("parts") or {}
+        said = parts.get("projection", result.provenance)
+        sites = figures.sort_sites(table["site"].unique().to_pylist())
+        yield "projection", lambda: figures.projection_map(table, site=sites[-1], provenance=said)
+        if len(sites) > 1:
+            yield "projection-film", lambda: figures.projection_film(table, provenance=said)
+    if "profile" in tables:
+        yield "profile", lambda: figures.profile_lines(result)
+    if "lens" in tables and tables["lens"].num_rows:
+        row = tables["lens"]["row"][0].as_py()
+        yield "lens", lambda: figures.lens_grid(result, row)
+
+
+def _move(part: Path, folder: Path, names: list[str]) -> list[Path]:
+    """Put the finished files in place; the record goes last, so that it never names a missing one."""
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    for old in _written_before(folder) - set(names):
+        (folder / old).unlink(missing_ok=True)
+    for name in (*names[1:], names[0]):
+        os.replace(part / name, folder / name)
+    if not any((folder / "figures").iterdir()):
+        shutil.rmtree(folder / "figures")
+    return [folder / name for name in names]
+
+
+def _written_before(folder: Path) -> set[str]:
+    """The files that an earlier result's record names, as far as they lie in this folder."""
+    try:
+        listed = json.loads((folder / _RECORD).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    plain = {name for name in listed if isinstance(name, str)}
+    return {n for n in plain if Path(n).parts in ((Path(n).name,), ("figures", Path(n).name))}
