@@ -24,6 +24,7 @@ from backend.store.vectors import shard_path
 
 CHECKED_ROWS = 8  # rows of each capture that are held against the plain forward pass
 _LOCKS: dict[str, Lock] = {}
+_HOLDERS: dict[str, Job] = {}
 _GUARD = Lock()
 
 
@@ -221,14 +222,21 @@ class Capturing(Library):
 
 @contextmanager
 def _alone(job: JobContext, name: str) -> Iterator[None]:
-    """One job at a time per model and data set: two never run the same shard."""
+    """One job at a time per model and data set: two never run the same shard.
+
+    A job that waits shows the progress of the one that it waits for.
+    """
     with _GUARD:
         lock = _LOCKS.setdefault(name, Lock())
     while not lock.acquire(timeout=0.2):
-        job.report(0, 0, "waiting for another capture of this model and data")
+        if (other := _HOLDERS.get(name)) is not None:
+            job.report(other.done, other.total, other.message)
+        job.check()
+    _HOLDERS[name] = job.job
     try:
         yield
     finally:
+        _HOLDERS.pop(name, None)
         lock.release()
 
 

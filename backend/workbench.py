@@ -227,13 +227,19 @@ class Workbench(Capturing):
                 record["state"] = "interrupted"
         return records
 
-    def begin(self) -> list[Job]:
-        """On an empty store: fetch the first demos and compute their first pictures."""
-        if not self.settings.demo or self.results():
-            return []
+    def begin(self) -> Job | None:
+        """On an empty store: fetch the first demos and compute their first pictures, in turn."""
+        before = next((j for j in self.runner.live.values() if j.kind == "first"), None)
+        if before is not None or not self.settings.demo or self.results():
+            return before
         pairs = (("demo:smollm2", "demo:facts"), ("demo:minilm", "demo:news"))
-        asked = ("projection", "similarity")
-        return [self.submit_run(first_request(a, m, d)) for m, d in pairs for a in asked]
+        asked = [first_request(a, m, d) for m, d in pairs for a in ("projection", "similarity")]
+
+        def work(job: JobContext) -> None:
+            for request in asked:
+                self._run(job, request)
+
+        return self.runner.start("first", "First pictures of the demo models", {}, work)
 
     def resume(self) -> list[Job]:
         """Start again what the last server left unfinished; stored shards are not run again."""

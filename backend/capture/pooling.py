@@ -48,6 +48,8 @@ def pool(hidden: torch.Tensor, mask: torch.Tensor | None, how: str) -> torch.Ten
     if how == "mean":
         weights = mask.to(hidden.dtype)[:, None]  # (batch, 1, positions)
         sums = torch.bmm(weights.float(), hidden.float())[:, 0]
+        if not torch.isfinite(sums).all():  # 0 x NaN: padding that the model left without a number
+            sums = hidden.masked_fill(~mask[..., None], 0).float().sum(1)
         return sums / mask.sum(1, keepdim=True).float()
     if how == "max":
         return hidden.masked_fill(~mask[..., None], -torch.inf).amax(1).float()
