@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 
 from backend.errors import UserError
 from backend.requests import CaptureAsk, RunRequest
+from backend.store.slices import Filter
 from backend.workbench import Workbench, open_workbench
 
-__all__ = ["CaptureAsk", "RunRequest", "UserError", "Workbench", "open_workbench"]
+__all__ = ["CaptureAsk", "Filter", "RunRequest", "UserError", "Workbench", "open_workbench"]

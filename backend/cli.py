@@ -5,8 +5,11 @@ kept.
 """
 
 import argparse
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from backend import __version__
@@ -114,7 +117,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         from backend import commands
 
-        return getattr(commands, arguments.command)(arguments)
+        with _orderly_end():
+            return getattr(commands, arguments.command)(arguments)
     except UserError as error:
         print(f"penultimate: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -123,6 +127,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     finally:
         _release()
+
+
+@contextmanager
+def _orderly_end() -> Iterator[None]:
+    """Turn SIGTERM into an exit that ends workers first; a job stays unfinished, to be resumed."""
+
+    def leave(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _release() -> None:

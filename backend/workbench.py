@@ -75,6 +75,7 @@ class Workbench(Capturing):
     def stored(self, request: RunRequest) -> Result | None:
         """The answer if it was computed before."""
         spec = self.spec(request.analysis)
+        spec.parse(request.parameters)
         asks = [self.resolve(ask) for ask in captures_of(request)]
         if any(r is None for r in asks):
             return None
@@ -251,7 +252,11 @@ class Workbench(Capturing):
         jobs.interrupted(self.store)
         for record in reversed(jobs.list_jobs(self.store, states=("interrupted",))):
             if make := makers.get(record.kind):
-                started.append(make(record.request, record.id))
+                try:
+                    started.append(make(record.request, record.id))
+                except (UserError, TypeError) as error:  # asked for by another version of this
+                    why = f"It cannot be started again: {error}"
+                    jobs.update_job(self.store, record.id, state="failed", error=why)
         return started
 
     def live_job(self, job: str) -> Job | None:

@@ -117,7 +117,7 @@ def _move(part: Path, folder: Path, names: list[str]) -> list[Path]:
 def _written_before(folder: Path) -> set[str]:
     """The files that an earlier result's record names, as far as they lie in this folder."""
     try:
-        listed = json.loads((folder / _RECORD).read_text(encoding="utf-8"))["files"]
+        listed = list(json.loads((folder / _RECORD).read_text(encoding="utf-8"))["files"])
     except (OSError, ValueError, KeyError, TypeError):
         return set()
     plain = {name for name in listed if isinstance(name, str)}

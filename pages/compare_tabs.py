@@ -4,6 +4,7 @@ import streamlit as st
 
 import ui
 from backend import figures
+from compare_lens import lens_tab
 
 MEASURES = {
     "probe": "Linear probe accuracy",
@@ -12,34 +13,31 @@ MEASURES = {
     "anisotropy": "Anisotropy",
     "norm": "Norm",
 }
+TABS = ("Similarity", "Profile", "Logit lens", "Projection quality", "Papers", "Export")
 
 
 def evidence(bench, projection, similarity) -> None:
     """The other pictures, the tables behind them, the papers' findings, and the export."""
-    names = ("Similarity", "Profile", "Logit lens", "Projection quality", "Papers", "Export")
-    tabs = dict(
-        zip(names, st.tabs(names, key="tab", on_change="rerun", bind="query-params"), strict=True)
-    )
-    shown = [r for r in (projection, similarity) if r is not None]
-    opened = next((n for n, tab in tabs.items() if tab.open), names[0])
+    drawn = st.tabs(TABS, key="tab", on_change="rerun", bind="query-params")
+    tabs = dict(zip(TABS, drawn, strict=True))
+    opened = next((n for n, tab in tabs.items() if tab.open), TABS[0])
     with tabs[opened]:
         if opened == "Similarity":
-            shown += similarity_tab(bench, similarity)
+            similarity_tab(bench, similarity)
         elif opened == "Profile":
-            shown += profile_tab(bench)
+            profile_tab(bench)
         elif opened == "Logit lens":
-            shown += lens_tab(bench)
+            lens_tab(bench)
         elif opened == "Projection quality":
             st.markdown(projection.reading)
             ui.table(projection.tables["quality"], key="quality")
         elif opened == "Papers":
-            results = [*shown, ui.workbench().stored(bench.request("profile"))]
-            ui.claims(ui.workbench().claims([r for r in results if r is not None]))
+            papers_tab(bench, projection, similarity)
         else:
             export_tab(bench, projection, similarity)
 
 
-def similarity_tab(bench, similarity) -> list:
+def similarity_tab(bench, similarity) -> None:
     """CKA or neighbour overlap, within the model or against a second one."""
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     value = left.segmented_control(
@@ -61,42 +59,50 @@ def similarity_tab(bench, similarity) -> list:
         help="A second model on the same rows.",
     )
     result = similarity
-    if other == "itself":
-        other = ""
-    if other:
+    if other != "itself":
         result = ui.answer(bench.request("similarity", other=other), what=f"Against {other}")
     if result is None:
-        return []
-    if other:
+        return
+    if other != "itself":
         st.markdown(f"**{result.reading}**")
-    one, two = st.columns(2)
+    _maps(result, value)
+
+
+def _maps(result, value: str) -> None:
+    """All pairs of layers, and one layer against the rest."""
+    one, two = st.columns(2, gap="medium")
     with one:
+        ui.level_with_slider()
         ui.show(
             figures.cka_map(result, value=value), key="cka-map", alt="Similarity of layers as a map"
         )
     with two:
-        site = st.session_state.get("site") or result.tables["similarity"]["layer_a"][0].as_py()
+        sites = list(dict.fromkeys(result.tables["similarity"]["layer_a"].to_pylist()))
+        ui.forget("line", sites)
+        site = st.select_slider(
+            "Layer of the line", sites, value=sites[-1], key="line", bind="query-params"
+        )
         ui.show(
             figures.cka_profile(result, site, value=value),
             key="cka-row",
             alt=f"Similarity of {site} with every layer, with interval and null",
         )
     ui.table(result.tables["similarity"], key="similarity-table")
-    return [result] if other else []
 
 
-def profile_tab(bench) -> list:
+def profile_tab(bench) -> None:
     """One measure over depth, with its interval and control."""
-    dataset = ui.workbench().dataset(bench.data)
     left, right = st.columns(2)
     measure = left.selectbox(
         "Measure",
         list(MEASURES),
         key="profile",
         bind="query-params",
-        help=", ".join(f"{k}: {v}" for k, v in MEASURES.items()),
+        help="; ".join(f"{k}: {v}" for k, v in MEASURES.items()) + ". Hover over the table's "
+        "heads for what each one means.",
     )
-    columns = ["best", *(c for c in dataset.columns if c != dataset.text_column)]
+    columns = ["best", *(c for c in bench.dataset.columns if c != bench.dataset.text_column)]
+    ui.forget("probe", columns)
     column = right.selectbox(
         "Probe for",
         columns,
@@ -108,45 +114,18 @@ def profile_tab(bench) -> list:
     wanted = "" if column == "best" else column
     result = ui.answer(bench.request("profile", column=wanted), what="The profile of the layers")
     if result is None:
-        return []
+        return
     st.markdown(f"**{result.reading}**")
-    ui.show(
-        figures.profile_lines(result, measure),
-        key="profile-lines",
-        alt=f"{MEASURES[measure]} over depth",
-    )
+    fig = figures.profile_lines(result, measure)
+    ui.show(fig, key="profile-lines", alt=f"{MEASURES[measure]} over depth")
     ui.table(result.tables["profile"], key="profile-table")
-    return [result]
 
 
-def lens_tab(bench) -> list:
-    """What the model would say at each layer of one text."""
-    if bench.facts and not bench.facts["decoder"]:
-        st.info(
-            f"{bench.model} does not predict next tokens. Pick a language model, such as "
-            "demo:smollm2, to read its logit lens."
-        )
-        return []
-    default = "The capital of Italy is"
-    left, right = st.columns([4, 1], vertical_alignment="bottom")
-    text = left.text_input("Text", default, key="text", bind="query-params", max_chars=600)
-    colour = right.selectbox(
-        "Colour by", ("probability", "rank", "entropy"), key="shade", bind="query-params"
-    )
-    result = ui.answer(bench.request("lens", text=text or default), what="The logit lens")
-    if result is None:
-        return []
-    st.markdown(f"**{result.reading}**")
-    ui.show(
-        figures.lens_grid(result, -1, colour=colour),
-        key="lens-grid",
-        alt="First choice of the model at every layer and position",
-    )
-    ui.show(
-        figures.lens_ranks(result, -1), key="lens-ranks", alt="Rank of the final answer over depth"
-    )
-    ui.table(result.tables["lens"], key="lens-table")
-    return [result]
+def papers_tab(bench, projection, similarity) -> None:
+    """What the papers found, beside what is computed here so far."""
+    profile = ui.workbench().stored(bench.request("profile"))
+    shown = [r for r in (projection, similarity, profile) if r is not None]
+    ui.claims(ui.workbench().claims(shown))
 
 
 def export_tab(bench, projection, similarity) -> None:
@@ -160,10 +139,10 @@ def export_tab(bench, projection, similarity) -> None:
         key="picture",
         bind="query-params",
     )
-    result = choices[name]
     site = st.session_state.get("site") or ui.sites_of(projection)[-1]
     if name == "similarity":
-        fig = figures.cka_map(result, current=site)
+        fig = figures.cka_map(similarity, current=site)
     else:
-        fig = ui.cloud_figure(bench, result, site, st.session_state.get("colour"))
-    ui.provenance(result, fig, name=f"{name}-{site if name == 'projection' else 'layers'}")
+        fig = ui.cloud_figure(bench, projection, site, st.session_state.get("colour"))
+    if fig is not None:
+        ui.provenance(choices[name], fig, name=f"{name}-{site}")

@@ -1,5 +1,7 @@
 """What is here, and where do I start?"""
 
+from pathlib import PurePath
+
 import streamlit as st
 
 import ui
@@ -65,9 +67,9 @@ def tour(found) -> None:
         with column.container(border=True, height="stretch"):
             st.markdown(f"**{question}**")
             st.caption(text)
-            fetch = [known[r].note.rpartition("; ")[2] for r in (model, data) if not known[r].ready]
-            if fetch:
-                st.caption("First use: " + ", ".join(f for f in fetch if "fetch" in f))
+            notes = [known[r].note.rpartition("; ")[2] for r in (model, data) if not known[r].ready]
+            if fetch := [n for n in notes if "fetch" in n and not n.startswith("0 ")]:
+                st.caption("First use: " + ", ".join(fetch))
             st.page_link(
                 "compare.py",
                 label="Open",
@@ -89,7 +91,7 @@ def recent(found) -> None:
     for column, record in zip(st.columns(3), kept, strict=False):
         with column.container(border=True):
             facts = record["provenance"]
-            model = " and ".join(m["ref"] for m in facts["models"])
+            model = " and ".join(PurePath(m["ref"]).name for m in facts["models"])
             st.markdown(f"**{model}** on {facts['data_name']}")
             ui.thumbnail(record["key"])
             st.caption(record["reading"])
@@ -108,10 +110,12 @@ def loaded(found) -> None:
     st.subheader("At hand", anchor=False)
     models, data = found.models(), found.datasets()
     one, two, three, four = st.columns(4)
-    one.metric("Models opened", len(models))
-    two.metric("Data sets", len(data))
-    three.metric("Results", len(found.results()))
-    four.metric("Stored", f"{found.sizes().total / 1e6:,.0f} MB")
+    one.metric("Models opened", len(models), help="Described and ready to run.")
+    two.metric("Data sets", len(data), help="Read and kept, by content.")
+    three.metric("Results", len(found.results()), help="Answers that need no new computing.")
+    four.metric(
+        "Stored", f"{found.sizes().total / 1e6:,.0f} MB", help="Everything below the data folder."
+    )
     if models:
         st.caption(f"Device: {models[0]['device']} ({models[0]['device_reason']})")
     rows = found.claims([r for r in map(found.result, _newest(found)) if r])

@@ -1,5 +1,9 @@
 """The list of pages, the login gate and the navigation."""
 
+from pathlib import Path
+
+LOGO = Path(__file__).resolve().parent.parent / "assets" / "logo.svg"
+
 
 def main() -> None:
     """Draw one page. Streamlit is imported here so that worker processes do not load it."""
@@ -9,7 +13,7 @@ def main() -> None:
 
     st.set_page_config(
         page_title="Penultimate",
-        page_icon=":material/layers:",
+        page_icon=LOGO,  # a Material symbol would be fetched from outside
         layout="wide",
         initial_sidebar_state="expanded",
     )

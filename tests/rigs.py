@@ -116,7 +116,7 @@ def write_csv(path: Path, n: int = 60, *, seed: int = 0, width: int = 0) -> Path
     """A table of random sentences with a topic; `width` repeats each sentence so many times more."""
     lines = ["text,topic"]
     for i, text in enumerate(tiny.sentences(n, seed=seed)):
-        long = " ".join([text.replace(",", "")] * (width + 1)) or "the"
+        long = " ".join([text.replace(",", "").strip() or "the"] * (width + 1))
         lines.append(f"{long},{'ab'[i % 2]}")
     path.write_text("\n".join(lines) + "\n")
     return path

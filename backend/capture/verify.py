@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
+from torch.utils.hooks import RemovableHandle
 
 from backend.capture.shard import read_items
 from backend.data.dataset import Dataset
 from backend.models.hooks import tensor_of
 from backend.models.loading import LoadedModel
+from backend.models.taps import Tap
 
 # Largest difference allowed, as a share of the site's root mean square, per compute precision.
 # 1e-3 in float32 is ten times what padding and batching alone change in 30-layer models; half
@@ -62,14 +64,11 @@ def plain_states(model: LoadedModel, item: object, sites: tuple[str, ...]) -> tu
     }
     seen: dict[str, torch.Tensor] = {}
     handles = [
-        model.taps[s].module.register_forward_hook(
-            lambda m, args, out, s=s: seen.__setitem__(s, tensor_of(out).clone())
-        )
+        _watch(model.taps[s], s, seen)
         for s in {*sites, *(["final"] if "final" in model.taps else [])}
-        if model.taps[s].side == "output"
     ]
     try:
-        whole = model.model if model.head is not None and model.is_decoder else model.trunk
+        whole = model.model if model.is_decoder or "head" in sites else model.trunk
         is_library = hasattr(whole, "config") and not model.family.convolutional
         output = whole(**inputs, **({"output_hidden_states": True} if is_library else {}))
     finally:
@@ -82,6 +81,20 @@ def plain_states(model: LoadedModel, item: object, sites: tuple[str, ...]) -> tu
     if "head" in sites and getattr(output, "logits", None) is not None:
         seen["head"] = output.logits
     return {s: _as_positions(h) for s, h in seen.items() if s in sites}, output
+
+
+def _watch(tap: Tap, site: str, seen: dict[str, torch.Tensor]) -> RemovableHandle:
+    """Note what passes a module on the way through the plain pass."""
+    if tap.side == "output":
+        return tap.module.register_forward_hook(
+            lambda m, args, out: seen.__setitem__(site, tensor_of(out).clone())
+        )
+    return tap.module.register_forward_pre_hook(
+        lambda m, args, kwargs: seen.__setitem__(
+            site, tensor_of(args or tuple(kwargs.values())).clone()
+        ),
+        with_kwargs=True,
+    )
 
 
 def _last_names(

@@ -99,7 +99,7 @@ class DaskExecutor:
                 dashboard_address=None,
                 scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 security=True,
-                silence_logs=logging.ERROR,
+                silence_logs=logging.CRITICAL,  # why a call failed is the job's to say
             )
             self._client = Client(self._cluster, set_as_default=False)
             return

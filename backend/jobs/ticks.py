@@ -42,7 +42,7 @@ def read_tick(folder: Path, job: str) -> tuple[int, int, str] | None:
     """The last progress that a worker reported for a job: done, total, message."""
     try:
         done, total, message = json.loads((folder / f"{job}.tick").read_text())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, TypeError):
         return None
     return done, total, message
 

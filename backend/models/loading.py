@@ -243,6 +243,8 @@ def dissect(model: nn.Module, config: dict, ref: str) -> tuple[nn.Module, nn.Mod
         main, "text"
     )
     family = family_of(kind, trunk, known.modality if known else modality)
+    if family and family.trunk and family.modality != "text":
+        head = None  # it reads another part of the model: Whisper's decoder, CLIP's text side
     if family is None:
         raise ModelError(
             f"{ref} ({type(model).__name__}) has no list of equal blocks to call its depth.",

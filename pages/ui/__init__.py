@@ -1,16 +1,30 @@
 """The Streamlit code that pages share."""
 
 from ui.bench import ROWS, Bench, bench, pick
-from ui.drawing import show, strip, table, thumbnail
+from ui.drawing import (
+    HERO_HEIGHT,
+    layer_states,
+    legend_below,
+    level_with_slider,
+    show,
+    strip,
+    table,
+    thumbnail,
+)
 from ui.export import badge, claims, provenance, reopened
+from ui.filtering import forget
 from ui.inspector import cloud, inspector
 from ui.opening import gate, guarded, head, workbench
-from ui.points import cloud_figure, colour_columns, selection, sites_of
-from ui.waiting import ACTIVE, answer, bar, do, follow, progress, start
+from ui.playing import PACE_SECONDS, is_playing, play_button, step
+from ui.points import cloud_figure, colour_columns, sites_of
+from ui.selecting import selection, turn
+from ui.waiting import ACTIVE, answer, bar, do, failure, follow, progress, start
 
 __all__ = [
     "ACTIVE",
     "Bench",
+    "HERO_HEIGHT",
+    "PACE_SECONDS",
     "ROWS",
     "answer",
     "badge",
@@ -21,12 +35,19 @@ __all__ = [
     "cloud_figure",
     "colour_columns",
     "do",
+    "failure",
     "follow",
+    "forget",
     "gate",
     "guarded",
     "head",
     "inspector",
+    "is_playing",
+    "layer_states",
+    "legend_below",
+    "level_with_slider",
     "pick",
+    "play_button",
     "progress",
     "provenance",
     "reopened",
@@ -34,8 +55,10 @@ __all__ = [
     "show",
     "sites_of",
     "start",
+    "step",
     "strip",
     "table",
     "thumbnail",
+    "turn",
     "workbench",
 ]

@@ -6,9 +6,15 @@ from dataclasses import dataclass
 import streamlit as st
 
 from backend import CaptureAsk, RunRequest
+from ui.filtering import RowFilter, forget, row_filter
 from ui.opening import guarded, workbench
 
 ROWS = ("256", "512", "1024", "2048", "5000", "10000", "20000", "all")
+_POOLINGS = {
+    "text": ("auto", "last", "mean", "max", "cls"),
+    "image": ("auto", "mean", "max", "cls"),
+    "audio": ("auto", "mean", "max", "last"),
+}
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,8 @@ class Bench:
     rows: int
     seed: int
     facts: dict | None  # the model's description, once it is known
+    dataset: object | None  # the same of the data
+    drawn: RowFilter = RowFilter()
 
     @property
     def kind(self) -> str:
@@ -37,17 +45,16 @@ class Bench:
             analysis,
             self.model,
             self.data,
-            other,
-            "all",
-            self.pooling,
-            self.rows,
-            self.seed,
+            other=other,
+            pooling=self.pooling,
+            rows=self.rows,
+            seed=self.seed,
             parameters=parameters,
         )
 
 
 def bench(*, default_model: str = "demo:smollm2", default_data: str = "demo:facts") -> Bench:
-    """Model, data, pooling, rows and seed, in the sidebar and in the URL."""
+    """Model, data, pooling, rows, seed and row filter, in the sidebar and in the URL."""
     found = workbench()
     with st.sidebar:
         models = found.offers("model")
@@ -59,39 +66,9 @@ def bench(*, default_model: str = "demo:smollm2", default_data: str = "demo:fact
             help="Type a hub id (org/name@revision), a folder or a .gguf path, or pick.",
         )
         facts: dict | None = guarded(found.model, model)  # type: ignore[assignment]
-        kind = next((o.kind for o in models if o.ref == model), "")
-        offers = [o for o in found.offers("data") if not kind or o.fits(kind)]
-        if not offers:
-            st.info(f"There is no {kind} data yet. Add some in the Library.")
-            st.page_link("library.py", label="Open the Library", icon=":material/inventory_2:")
-            st.stop()
-        first = next((o.ref for o in offers if o.ref == default_data), offers[0].ref)
-        data = pick(
-            "Data",
-            offers,
-            key="data",
-            default=first,
-            help="A demo set, or what you added in the Library.",
-        )
-        left, right = st.columns(2)
-        poolings = _poolings(facts)
-        own = f" (here: {facts['pooling']})" if facts else ""
-        pooling = left.selectbox(
-            "Pooling",
-            poolings,
-            key="pooling",
-            bind="query-params",
-            help="How the positions of a text, picture or sound become one vector; "
-            f"auto: what suits the model{own}.",
-        )
-        rows = right.selectbox(
-            "Rows",
-            ROWS,
-            index=1,
-            key="rows",
-            bind="query-params",
-            help="A uniform sample of so many rows; more rows reuse what is captured.",
-        )
+        data = _data(model, models, default_data)
+        dataset = found.dataset(data)
+        pooling, rows = _sampling(facts)
         seed = st.number_input(
             "Seed",
             0,
@@ -101,20 +78,63 @@ def bench(*, default_model: str = "demo:smollm2", default_data: str = "demo:fact
             bind="query-params",
             help="Fixes every random choice: UMAP, folds, permutations.",
         )
-    chosen = "" if pooling == "auto" else pooling
-    return Bench(model, data, chosen, 0 if rows == "all" else int(rows), int(seed), facts)
+        drawn = row_filter(dataset)
+    return Bench(model, data, pooling, rows, int(seed), facts, dataset, drawn)
+
+
+def _data(model: str, models: Sequence, default: str) -> str:
+    """The data to look at: what this model can read, and what the URL names."""
+    kind = next((o.kind for o in models if o.ref == model), "")
+    offers = [o for o in workbench().offers("data") if not kind or o.fits(kind)]
+    if not offers and not st.query_params.get("data"):
+        st.info(f"There is no {kind} data yet. Add some in the Library.")
+        st.page_link("library.py", label="Open the Library", icon=":material/inventory_2:")
+        st.stop()
+    refs = [o.ref for o in offers]
+    return pick(
+        "Data",
+        offers,
+        key="data",
+        default=default if default in refs else (refs or [default])[0],
+        help="A demo set, or what you added in the Library.",
+    )
+
+
+def _sampling(facts: dict | None) -> tuple[str, int]:
+    """Pooling ("" is the model's own) and number of rows (0 is all)."""
+    left, right = st.columns(2)
+    poolings = _POOLINGS[facts["modality"] if facts else "text"]
+    forget("pooling", list(poolings))
+    own = f" (here: {facts['pooling']})" if facts else ""
+    pooling = left.selectbox(
+        "Pooling",
+        poolings,
+        key="pooling",
+        bind="query-params",
+        help="How the positions of a text, picture or sound become one vector; "
+        f"auto: what suits the model{own}.",
+    )
+    rows = right.selectbox(
+        "Rows",
+        ROWS,
+        index=1,
+        key="rows",
+        bind="query-params",
+        help="A uniform sample of so many rows; more rows reuse what is captured.",
+    )
+    return "" if pooling == "auto" else pooling, 0 if rows == "all" else int(rows)
 
 
 def pick(label: str, offers: Sequence, *, key: str, default: str, help: str) -> str:
     """A selectbox over offers that also takes typed references, bound to the URL."""
     refs = [o.ref for o in offers]
-    typed = st.query_params.get(key) or st.session_state.get(key)
-    if typed and typed not in refs:
-        refs.append(typed)
+    for ref in (st.query_params.get(key), st.session_state.get(key), default):
+        if ref and ref not in refs:
+            refs.append(ref)
     ref = st.selectbox(
         label,
         refs,
-        index=refs.index(default) if default in refs else 0,
+        index=refs.index(default),
         key=key,
         accept_new_options=True,
         bind="query-params",
@@ -123,12 +143,3 @@ def pick(label: str, offers: Sequence, *, key: str, default: str, help: str) -> 
     if offer := next((o for o in offers if o.ref == ref), None):
         st.caption(offer.label)
     return ref
-
-
-def _poolings(facts: dict | None) -> tuple[str, ...]:
-    by_kind = {
-        "text": ("last", "mean", "max", "cls"),
-        "image": ("mean", "max", "cls"),
-        "audio": ("mean", "max", "last"),
-    }
-    return ("auto", *by_kind.get(facts["modality"] if facts else "text", ()))

@@ -1,15 +1,22 @@
-"""Figures in the page's theme, their tables, and everything that can be taken away."""
+"""Figures in the page's theme, their tables, and the strip of the model's layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import plotly.graph_objects as go
 import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
 
-from backend import Workbench, figures
+from backend import figures
+from ui.bench import Bench
+from ui.opening import guarded, workbench
 from ui.points import limits, sites_of
 from ui.waiting import kept
+from ui.words import columns_of
+
+HERO_HEIGHT = 560
+SLIDER_HEIGHT = 65
+_UNUSED = ("sendChartToCloud", "autoScale2d", "zoomIn2d", "zoomOut2d")
 
 
 def dark() -> bool:
@@ -17,24 +24,47 @@ def dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def show(fig: go.Figure, *, key: str, alt: str, select: Callable[[], None] | None = None) -> None:
+def show(
+    fig: go.Figure,
+    *,
+    key: str,
+    alt: str,
+    select: Callable[[], None] | None = None,
+    modes: Sequence[str] = ("lasso", "box", "points"),
+) -> None:
     """A figure in the page's theme; `select` is called when the reader selects points in it."""
     figures.set_mode(fig, "dark" if dark() else "light")
-    fig.update_layout(modebar={"orientation": "v"})
-    options: dict = {"on_select": select, "selection_mode": ("lasso", "box", "points")}
-    st.plotly_chart(
-        fig,
-        key=key,
-        theme=None,
-        config=figures.PLOTLY_CONFIG,
-        alt=alt,
-        **(options if select else {}),
+    options: dict = {"on_select": select, "selection_mode": modes} if select else {}
+    config = figures.PLOTLY_CONFIG | {
+        "modeBarButtonsToRemove": list(_UNUSED),
+        "scrollZoom": bool(select),  # elsewhere the wheel moves the page
+    }
+    st.plotly_chart(fig, key=key, theme=None, config=config, alt=alt, **options)
+
+
+def legend_below(fig: go.Figure, *, bottom: int = 110) -> go.Figure:
+    """The legend under the plot, so that the plot has the width; returns the same figure."""
+    fig.update_layout(
+        legend={"orientation": "h", "x": 0, "y": 0.04, "yref": "container", "yanchor": "bottom"},
+        margin={"l": 34, "r": 10, "t": 78, "b": bottom},
     )
+    return fig.update_annotations(yshift=3 - bottom, selector={"name": "footer"})
+
+
+def level_with_slider() -> None:
+    """Room as high as a slider, so that what follows stands level with the column beside it."""
+    st.container(height=SLIDER_HEIGHT, border=False)
 
 
 def table(data: pa.Table, *, key: str, height: int = 320) -> None:
-    """The table behind a figure."""
-    st.dataframe(data, hide_index=True, key=key, height=height)
+    """The table behind a figure; each column says what it means."""
+    st.dataframe(
+        data,
+        hide_index=True,
+        key=key,
+        height=height,
+        column_config=columns_of(data.column_names),
+    )
 
 
 def thumbnail(key: str) -> None:
@@ -46,8 +76,9 @@ def thumbnail(key: str) -> None:
         fig = figures.cka_map(result)
     else:
         site = sites_of(result)[-1]
+        points = result.tables["projection"]
         fig = figures.projection_map(
-            result.tables["projection"].filter(pc.equal(result.tables["projection"]["site"], site)),
+            points.filter(pc.equal(points["site"], site)),
             site=site,
             provenance=result.provenance,
             limits=limits(key),
@@ -61,9 +92,40 @@ def thumbnail(key: str) -> None:
     show(fig, key=f"thumb:{key}", alt=result.reading)
 
 
-def strip(found: Workbench, facts: dict) -> None:
-    """The model's layers as a strip: which are captured on any data."""
-    stored = {c.site for c in found.captures() if c.model_id == facts["model_id"]}
-    trunk = [s for s in facts["sites"] if s == "embed" or s.startswith(("resid_post", "block."))]
-    states = [{"site": s, "state": "captured" if s in stored else "missing"} for s in trunk]
-    show(figures.layer_strip(states), key="strip", alt=f"{len(stored)} sites are captured")
+def layer_states(bench: Bench) -> list[dict]:
+    """For each layer that the bench asks for: captured, running or missing."""
+    resolved = guarded(workbench().resolve, bench.ask)
+    if resolved is None:
+        return []
+    lacking = {s for _, sites in workbench().plan(bench.ask).missing for s in sites}  # type: ignore[union-attr]
+    asked = (bench.model, bench.data)
+    under_way = any(
+        (job.request.get("model"), job.request.get("data")) == asked
+        for job in workbench().live_jobs()
+    )
+    absent = "running" if under_way else "missing"
+    sites = resolved.capture.sites  # type: ignore[attr-defined]
+    return [{"site": s, "state": absent if s in lacking else "captured"} for s in sites]
+
+
+def strip(states: Sequence[dict], *, current: str | None = None) -> None:
+    """The model's layers as a row of squares; a click on one picks that layer."""
+    if not states:
+        return
+    marked = [s | {"state": "selected"} if s["site"] == current else s for s in states]
+    counts = {s: sum(one["state"] == s for one in states) for s in ("captured", "running")}
+    said = f"{counts['captured']} of {len(states)} layers are captured"
+    show(
+        figures.layer_strip(marked),
+        key="strip",
+        alt=said + (f", {current} is shown" if current else ""),
+        select=_pick_layer,
+        modes=("points",),
+    )
+
+
+def _pick_layer() -> None:
+    points = st.session_state["strip"].selection.points
+    if points:
+        site = points[0].get("customdata")
+        st.session_state["site"] = site[0] if isinstance(site, list | tuple) else site

@@ -1,6 +1,7 @@
 """What a result rests on, the files of its figure, and the papers' findings beside it."""
 
 from collections.abc import Callable, Sequence
+from urllib.parse import urlencode
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -11,62 +12,57 @@ from ui.opening import workbench
 
 def provenance(result, fig: go.Figure, *, name: str) -> None:
     """What the result rests on, and everything that can be taken away."""
-    facts = result.provenance
-    badge(facts.get("oracle"))
+    badge(result.provenance.get("oracle"))
     st.caption(figures.caption(result))
-    left, middle, right = st.columns(3)
-    page = st.context.url or ""
-    if query := "&".join(f"{k}={v}" for k, v in st.query_params.items()):
-        page = f"{page.partition('?')[0]}?{query}"
+    page = address()
     fig.layout.meta = {**(fig.layout.meta or {}), "view": page}
     workbench().remember_view(result.key, page)
-    for column, kind, mime, make in (
-        (left, "svg", "image/svg+xml", figures.to_svg),
-        (middle, "png", "image/png", figures.to_png),
-        (right, "pdf", "application/pdf", figures.to_pdf),
-    ):
-        column.download_button(
-            kind.upper(),
-            data=lambda make=make: _made(make, fig),
-            file_name=f"{name}.{kind}",
-            mime=mime,
-            key=f"{name}:{kind}",
-            icon=":material/download:",
-            width="stretch",
-        )
-    left.download_button(
-        "HTML",
-        data=lambda: figures.to_html(fig),
-        file_name=f"{name}.html",
-        mime="text/html",
-        key=f"{name}:html",
-        icon=":material/download:",
-        width="stretch",
-    )
-    middle.download_button(
-        "Everything (zip)",
-        data=lambda: _made(figures.bundle, result, fig),
-        file_name=f"{name}.zip",
-        key=f"{name}:zip",
-        icon=":material/folder_zip:",
-        width="stretch",
-    )
-    for number, (title, data) in enumerate(result.tables.items()):
-        (right, left, middle)[number % 3].download_button(
-            f"{title}.csv",
-            data=lambda data=data: figures.to_csv(data),
-            mime="text/csv",
-            file_name=f"{title}.csv",
-            key=f"{name}:{title}",
-            icon=":material/table:",
-            width="stretch",
-        )
+    _files(result, fig, name)
     st.markdown("**Link to this view**")
     st.code(page, language=None)
     st.markdown("**The same in Python**")
     st.code(figures.code(result), language="python")
     with st.expander("Provenance"):
-        st.json(facts)
+        st.json(result.provenance)
+
+
+def address() -> str:
+    """The URL of this view, with everything that was chosen."""
+    page = (st.context.url or "").partition("?")[0]
+    chosen = [(k, v) for k in st.query_params for v in st.query_params.get_all(k)]
+    return f"{page}?{urlencode(chosen)}" if chosen else page
+
+
+def _files(result, fig: go.Figure, name: str) -> None:
+    """One button for each file; what it holds is made on the click."""
+    drawn = (
+        ("SVG", "svg", "image/svg+xml", figures.to_svg),
+        ("PNG", "png", "image/png", figures.to_png),
+        ("PDF", "pdf", "application/pdf", figures.to_pdf),
+        ("HTML", "html", "text/html", figures.to_html),
+        ("Figure (JSON)", "json", "application/json", figures.to_json),
+    )
+    files = [
+        (title, f"{name}.{kind}", mime, lambda make=make: _made(make, fig))
+        for title, kind, mime, make in drawn
+    ]
+    files += [
+        (f"{table}.csv", f"{table}.csv", "text/csv", lambda data=data: figures.to_csv(data))
+        for table, data in result.tables.items()
+    ]
+    everything = "Everything (zip)", f"{name}.zip", "application/zip"
+    files.append((*everything, lambda: _made(figures.bundle, result, fig)))
+    columns = st.columns(4)
+    for number, (title, file, mime, make) in enumerate(files):
+        columns[number % 4].download_button(
+            title,
+            data=make,
+            file_name=file,
+            mime=mime,
+            key=f"save:{file}",
+            icon=":material/download:",
+            width="stretch",
+        )
 
 
 def _made(make: Callable, *args: object) -> bytes:

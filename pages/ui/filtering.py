@@ -84,6 +84,3 @@ def forget(key: str, options: list[str]) -> None:
             st.session_state[key] = [v for v in held if v in options]
     elif held is not None and held not in options:
         del st.session_state[key]
-    told = st.query_params.get_all(key)
-    if any(v not in options for v in told):
-        st.query_params[key] = [v for v in told if v in options]

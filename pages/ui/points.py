@@ -1,13 +1,18 @@
-"""Points of a projection: columns to colour by, the cloud of a layer, and who is selected."""
+"""Points of a projection: columns to colour by, and the cloud of a layer."""
 
 import plotly.graph_objects as go
+import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
 
 from backend import figures
 from ui.bench import Bench
+from ui.filtering import RowFilter, rows_of, values_of
 from ui.opening import workbench
+from ui.selecting import selection, turn
 from ui.waiting import kept
+
+FEW = 12  # values that can be told apart by colour
 
 
 def sites_of(projection) -> list[str]:
@@ -16,19 +21,29 @@ def sites_of(projection) -> list[str]:
 
 
 def colour_columns(dataset) -> list[str]:
-    """Metadata columns to colour by; those with few values first."""
-    columns = [c for c in dataset.columns if c != dataset.text_column]
-    few = {c: len(workbench().values(dataset.hash, c)) for c in columns}
-    good = [c for c in columns if 1 < few[c] <= 12]
-    return [*good, *(c for c in columns if c not in good)] or [""]
+    """Metadata columns to colour by: few values first, then numbers; "" stands for none."""
+    known = {c: values_of(dataset.hash, c) for c in dataset.columns if c != dataset.text_column}
+    few = [c for c, values in known.items() if 1 < len(values) <= FEW]
+    rest = [c for c in known if c not in few]
+    numbers = [c for c in rest if _is_number(known[c])]
+    return [*few, *numbers, "", *(c for c in rest if c not in numbers)]
+
+
+def _is_number(values: list[tuple]) -> bool:
+    given = [v for v, _ in values if v is not None]
+    return bool(given) and all(
+        isinstance(v, int | float) and not isinstance(v, bool) for v in given
+    )
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)
-def _points(key: str, site: str, colour: str, data: str):
+def _points(key: str, site: str, colour: str, data: str, drawn: RowFilter):
     """One site's points with their colour and hover text; cut out once, then kept."""
-    projection = kept(key)
-    table = projection.tables["projection"]
+    table = kept(key).tables["projection"]
     part = table.filter(pc.equal(table["site"], site))
+    if drawn:
+        passing = pa.array(rows_of(data, drawn), type=pa.int64())
+        part = part.filter(pc.is_in(part["row"], value_set=passing))
     rows = workbench().rows(data, part["row"].to_pylist())
     dataset = workbench().dataset(data)
     name = dataset.text_column or next(iter(dataset.columns), "row")
@@ -39,27 +54,29 @@ def _points(key: str, site: str, colour: str, data: str):
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def limits(key: str):
+    """Axes that hold every layer's points."""
     return figures.axis_limits(kept(key).tables["projection"])
 
 
-def cloud_figure(bench_: Bench, projection, site: str, colour: str | None) -> go.Figure:
-    """The points of one layer; every layer has the same axes and colours."""
-    colour = colour or ""
-    part, values, hover = _points(projection.key, site, colour, bench_.data)
-    names = [v for v, _ in workbench().values(bench_.data, colour)] if colour else None
-    return figures.projection_map(
+def cloud_figure(bench: Bench, projection, site: str, colour: str | None) -> go.Figure | None:
+    """The points of one layer, with the same axes and colours at every layer.
+
+    None where no point passes the row filter.
+    """
+    colour, hash = colour or "", bench.dataset.hash  # type: ignore[union-attr]
+    part, values, hover = _points(projection.key, site, colour, hash, bench.drawn)
+    if not part.num_rows:
+        return None
+    fig = figures.projection_map(
         part,
         site=site,
         provenance=projection.provenance,
         colour=values,
         colour_name=colour,
-        categories=names,
-        selected=selection(),
+        categories=[v for v, _ in values_of(hash, colour)] if colour else None,
+        selected=selection(bench.data),
         hover=hover,
         limits=limits(projection.key),
     )
-
-
-def selection() -> list[int]:
-    """The data set rows that are selected."""
-    return st.session_state.get("selected", [])
+    # Streamlit keeps a chart's lasso by the figure's content: another number lets go of it
+    return fig.update_layout(uirevision=f"projection {turn()}")

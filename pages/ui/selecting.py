@@ -4,8 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from backend import figures
+from ui.opening import workbench
+
 IN_URL_MOST = 100  # rows; a longer list would make a link that mail programs cut
 _REMEMBERED = 20  # earlier selections
+SHOWN = 200  # selected rows in the table
 
 
 def selection(data: str) -> list[int]:
@@ -54,3 +58,41 @@ def _put(rows: list[int], data: str) -> None:
         st.query_params["selected"] = ".".join(map(str, rows))
     else:
         st.query_params.pop("selected", None)
+
+
+def selection_bar(bench, rows: Sequence[int]) -> None:
+    """How many are selected, and what can be done with the selection."""
+    count, back, clear, save = st.columns([6, 1, 1, 1], vertical_alignment="center")
+    if rows:
+        first = f", the first {SHOWN} in the table" if len(rows) > SHOWN else ""
+        of = bench.dataset.n_rows
+        count.markdown(f"**{len(rows):,} selected** of {of:,} rows{first}")
+    else:
+        count.caption("Draw a lasso around points, or click one, to see who they are.")
+    if can_undo(bench.data):
+        back.button(
+            "Undo",
+            key="undo",
+            icon=":material/undo:",
+            help="Back to the selection before.",
+            on_click=undo,
+            args=(bench.data,),
+        )
+    if rows:
+        clear.button(
+            "Clear",
+            key="clear",
+            icon=":material/deselect:",
+            help="Select nothing.",
+            on_click=select,
+            args=([], bench.data),
+        )
+        save.download_button(
+            "csv",
+            data=lambda: figures.to_csv(workbench().rows(bench.data, list(rows))),
+            file_name="selected.csv",
+            mime="text/csv",
+            key="selected-csv",
+            icon=":material/download:",
+            help="The selected rows with their metadata.",
+        )

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from backend import CaptureAsk, RunRequest
+from backend import CaptureAsk, RunRequest, UserError
 from ui.opening import guarded, workbench
 
 QUOTE_ABOVE_SECONDS = 90  # longer work is quoted and waits for a click
@@ -13,14 +13,14 @@ ACTIVE = ("submitted", "running")
 
 @st.cache_resource(show_spinner=False, max_entries=64)
 def kept(key: str):
+    """A stored result; its tables are read once."""
     return workbench().result(key)
 
 
 def answer(request: RunRequest, *, what: str, auto: bool = True):
     """The stored result of a request; otherwise its quote or its progress, and None."""
     found = workbench()
-    job_id = st.session_state.get(f"job:{request}")
-    job = found.runner.live.get(job_id) if job_id else None
+    job = _job_of(request)
     if job is None or job.state not in ACTIVE:
         key = guarded(found.key_of, request)
         if key and (result := kept(key)) is not None:  # type: ignore[arg-type]
@@ -30,7 +30,7 @@ def answer(request: RunRequest, *, what: str, auto: bool = True):
     if job is not None and job.state in ("failed", "cancelled"):
         _ended(job, request, what)
         return None
-    if job is None:
+    if job is None or job.state not in ACTIVE:
         plan = guarded(found.plan, _first_ask(request))
         if (not auto or (plan and plan.seconds > QUOTE_ABOVE_SECONDS)) and not _clicked(
             request, what, plan
@@ -40,6 +40,16 @@ def answer(request: RunRequest, *, what: str, auto: bool = True):
         st.session_state[f"job:{request}"] = job.id
     progress(job)
     return None
+
+
+def _job_of(request: RunRequest):
+    """The job that was started for this request, here or by another reader of this server."""
+    live = workbench().runner.live
+    mine = st.session_state.get(f"job:{request}")
+    if mine == "again":
+        return None
+    same = [j for j in live.values() if j.kind == "run" and j.request == request.to_json()]
+    return live.get(mine) or (same[-1] if same else None)
 
 
 def _first_ask(request: RunRequest) -> CaptureAsk:
@@ -57,14 +67,24 @@ def _clicked(request: RunRequest, what: str, plan: object) -> bool:
 
 
 def _ended(job, request: RunRequest, what: str) -> None:
+    """Why there is no result, what to do about it, and a way to try again."""
     with st.container(border=True):
         if job.state == "failed":
-            st.error(f"{what} could not be computed. {job.error}", icon=":material/error:")
+            failure(job, f"{what} could not be computed.")
         else:
             st.info(f"{what} was stopped; finished shards are kept.", icon=":material/stop_circle:")
         if st.button("Start again", key=f"again:{job.id}", icon=":material/refresh:"):
-            del st.session_state[f"job:{request}"]
+            st.session_state[f"job:{request}"] = "again"
             st.rerun()
+
+
+def failure(job, what: str = "") -> None:
+    """What went wrong in a job, and the remedy where one is known."""
+    error = job.exception
+    told = error.what if isinstance(error, UserError) else job.error
+    st.error(f"{what} {told}".strip(), icon=":material/error:")
+    if isinstance(error, UserError) and error.remedy:
+        st.info(error.remedy, icon=":material/lightbulb:")
 
 
 @st.fragment(run_every=0.5)
@@ -72,13 +92,20 @@ def progress(job) -> None:
     """A job's progress with time left and a way to stop it; the page is redrawn when it ends."""
     if job.state not in ACTIVE:
         st.rerun()
-    share = min(1.0, job.done / job.total) if job.total else 0.0
     left = job.seconds_left
     time = f", about {left:.0f} s left" if left else ""
     count = f" {_amount(job.done)} of {_amount(job.total)}" if job.total else ""
-    bar, stop = st.columns([6, 1], vertical_alignment="center")
-    bar.progress(share, text=f"{job.title}: {job.message}{count}{time}")
-    if stop.button("Stop", key=f"stop:{job.id}", icon=":material/stop:"):
+    bar(job, f"{count}{time}", key="stop")
+
+
+def bar(job, more: str = "", *, key: str = "stop-bar") -> None:
+    """One line of a running job with its Stop, without a poll of its own."""
+    share = min(1.0, job.done / job.total) if job.total else 0.0
+    line, stop = st.columns([6, 1], vertical_alignment="center")
+    line.progress(share, text=f"{job.title}: {job.message}{more}")
+    if job.cancelled.is_set():
+        stop.caption("stopping")
+    elif stop.button("Stop", key=f"{key}:{job.id}", icon=":material/stop:"):
         workbench().cancel(job.id)
 
 
@@ -101,22 +128,20 @@ def start(job, *, key: str) -> None:
 
 
 def _job(key: str):
+    """The followed job while it runs; one that failed is said."""
     job = workbench().live_job(st.session_state.get(f"follow:{key}", ""))
     if job is not None and job.state == "failed":
-        st.error(job.error, icon=":material/error:")
-        return None
+        failure(job)
     return job if job is not None and job.state in ACTIVE else None
 
 
-def follow(key: str) -> None:
-    """The progress of a job that was started here before, or what became of it."""
+def follow(key: str) -> object | None:
+    """The progress of a job that was started here before; its result, once, when it is done."""
     if job := _job(key):
         progress(job)
-
-
-def bar(job) -> None:
-    """One line of a running job, without a poll of its own."""
-    share = min(1.0, job.done / job.total) if job.total else 0.0
-    st.progress(share, text=f"{job.title}: {job.message}")
-    if st.button("Stop", key=f"stop-bar:{job.id}", icon=":material/stop:"):
-        workbench().cancel(job.id)
+        return None
+    done = workbench().live_job(st.session_state.get(f"follow:{key}", ""))
+    if done is None or done.state != "done":
+        return None
+    del st.session_state[f"follow:{key}"]
+    return done.result

@@ -25,7 +25,7 @@ def test_captures_of_every_family_agree(kind, tmp_path):
         view = rigs.capture(model, data, tmp_path, sites=model.sites, pooling=pooling)
         check = hold(model, view)
         assert check.verdict == "agrees", check
-        assert check.rows == 6 and 0 < check.largest < 1e-4
+        assert check.rows == 6 and check.largest < 1e-4
         # a decoder's head is comparable where one position is kept
         skipped = model.is_decoder and pooling == "mean"
         assert check.sites == len(model.sites) - skipped

@@ -1,0 +1,93 @@
+"""The tab *Data* of the library: pick, preview, add and remove data sets."""
+
+import streamlit as st
+
+import ui
+
+KINDS = ("csv", "tsv", "jsonl", "json", "parquet", "zip", "wav", "flac", "ogg", "png", "jpg")
+PREVIEW = 50  # rows
+
+
+def data(found) -> None:
+    """Pick or add data, and preview it."""
+    left, right = st.columns([3, 2])
+    with right, st.container(border=True):
+        _bring(found)
+    with left:
+        offers = found.offers("data")
+        ref = ui.pick("Data", offers, key="data", default="demo:facts", help="A demo, or your own.")
+        dataset = found.dataset(ref)
+        if dataset is None:
+            offer = next((o for o in offers if o.ref == ref), None)
+            st.caption(offer.note if offer else f"{ref} has not been read yet.")
+            ui.do("Fetch this data", lambda: found.submit_data(ref), key=f"open:{ref}")
+        else:
+            data_card(found, ref, dataset)
+
+
+def _bring(found) -> None:
+    """A file from the reader's machine or a path on the server's; what was read is shown next."""
+    st.markdown("**Bring your own**")
+    st.caption(
+        "csv, tsv, jsonl or parquet with a text column; a zip of images or of audio, "
+        "labels from its sub-folders; one sound."
+    )
+    file = st.file_uploader("File", type=KINDS, key="data-file", label_visibility="collapsed")
+    path = st.text_input("or a path on this machine", key="data-path")
+    column = st.text_input(
+        "Text column",
+        key="text-column",
+        placeholder="found by itself",
+        help="Which column of a table holds the texts; empty: the one with the longest texts.",
+    )
+    if st.button("Add the data", key="add-data", type="primary", disabled=not (file or path)):
+        ref = str(found.keep_upload(file.name, file.getbuffer())) if file else path
+        name = file.name if file else None
+        job = found.submit_data(ref, text_column=column or None, name=name)
+        ui.start(job, key="new-data")
+    if (added := ui.follow("new-data")) is not None:
+        st.session_state["data"] = added.hash
+        st.toast(f"{added.name}: {added.n_rows:,} rows", icon=":material/check:")
+
+
+def data_card(found, ref: str, dataset) -> None:
+    """A data set: its size, columns, first rows, and what was left out."""
+    with st.container(border=True):
+        st.markdown(f"**{dataset.name}** · {dataset.n_rows:,} rows of {dataset.kind}")
+        told = [t for t in (dataset.source, dataset.licence) if t]
+        st.caption("; ".join([*told, f"content `{dataset.hash[:12]}`"]))
+        for note in dataset.notes:
+            st.caption(note)
+        ids = list(range(min(PREVIEW, dataset.n_rows)))
+        st.dataframe(found.rows(ref, ids), hide_index=True, height=260, key="preview")
+        if len(ids) < dataset.n_rows:
+            st.caption(f"The first {len(ids)} rows.")
+        if dataset.kind == "image":
+            st.image([found.media(ref, i) for i in ids[:8]], width=96)
+        elif dataset.kind == "audio":
+            st.audio(found.media(ref, 0), alt="first row")
+        if dataset.rejected:
+            with st.expander(f"{len(dataset.rejected)} left out"):
+                st.dataframe([{"where": w, "why": y} for w, y in dataset.rejected])
+        _card_buttons(found, ref, dataset)
+
+
+def _card_buttons(found, ref: str, dataset) -> None:
+    one, two = st.columns(2)
+    query = {"data": ref}
+    if model := next((o.ref for o in found.offers("model") if o.fits(dataset.kind)), None):
+        query["model"] = model
+    one.page_link(
+        "compare.py",
+        label="Compare layers on it",
+        icon=":material/arrow_forward:",
+        query_params=query,
+    )
+    if two.button(
+        "Remove",
+        key="remove-data",
+        icon=":material/delete:",
+        help="Deletes the data set and its captures; results stay.",
+    ):
+        found.remove_data(dataset.hash)
+        st.rerun()
