@@ -33,7 +33,9 @@ def parts_of(spec: Spec, request: RunRequest, model: dict) -> tuple[list[RunRequ
     for name in spec.parts:
         part = load_all()[name]
         if model["modality"] not in part.kinds:
-            left_out.append(f"{part.title} is left out: it does not read {model['modality']} models.")
+            left_out.append(
+                f"{part.title} is left out: it does not read {model['modality']} models."
+            )
         elif part.needs_model and not model["decoder"]:
             left_out.append(f"{part.title} is left out: the model does not predict next tokens.")
         else:

@@ -77,7 +77,10 @@ def capture_shard(
 def verify_capture(
     settings: Settings, source: ModelSource, view: CaptureView, n_rows: int, ticker: Ticker
 ) -> dict:
-    """Hold the first rows of a capture against the plain forward pass; `sites_checked` names where."""
+    """Hold the first rows of a capture against the plain forward pass.
+
+    Returns the report with `sites_checked`, the names of the sites.
+    """
     from backend.capture.verify import verify
     from backend.models.loading import SHELF
 

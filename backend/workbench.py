@@ -357,6 +357,7 @@ class Workbench(Capturing):
         self.runner.shutdown()
         self.store.close()
 
+
 _OPEN: dict[Path, Workbench] = {}
 _GUARD = Lock()
 

@@ -103,7 +103,7 @@ def _drawings(result: Result) -> Iterator[tuple[str, Callable[[], "go.Figure"]]]
 
 
 def _move(part: Path, folder: Path, names: list[str]) -> list[Path]:
-    """Put the finished files in place; the record goes last, so that it never names a missing one."""
+    """Put the finished files in place, the record last: it never names one that is missing."""
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     for old in _written_before(folder) - set(names):
         (folder / old).unlink(missing_ok=True)

@@ -61,7 +61,7 @@ def hero(bench, projection, similarity, states) -> None:
     colour, beside = _choices(bench, middle, right)
     one, two = st.columns(2, gap="medium")
     with one:
-        play, slide = st.columns([1, 9], vertical_alignment="bottom")
+        play, slide = st.columns([2, 7], vertical_alignment="bottom")
         site = slide.select_slider(
             "Layer",
             sites,

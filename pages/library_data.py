@@ -75,8 +75,9 @@ def data_card(found, ref: str, dataset) -> None:
 def _card_buttons(found, ref: str, dataset) -> None:
     one, two = st.columns(2)
     query = {"data": ref}
-    if model := next((o.ref for o in found.offers("model") if o.fits(dataset.kind)), None):
-        query["model"] = model
+    fitting = [o for o in found.offers("model") if o.fits(dataset.kind)]
+    for offer in sorted(fitting, key=lambda o: not o.ready)[:1]:  # one that needs no fetching
+        query["model"] = offer.ref
     one.page_link(
         "compare.py",
         label="Compare layers on it",

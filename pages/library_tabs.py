@@ -27,7 +27,7 @@ def jobs(found) -> None:
         [{n: job[n] for n in names} for job in rows],
         hide_index=True,
         key="jobs",
-        height=min(420, 36 * (len(rows) + 1) + 3),
+        height=min(420, 35 * (len(rows) + 1) + 2),
         column_config={
             "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", help="UTC"),
             "finished": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", help="UTC"),

@@ -109,11 +109,13 @@ def capture(
     capture_shard(model, data, task, max_tokens=max_tokens, **options)
     shards = {site: (target,) for site, target in zip(sites, targets, strict=True)}
     dtype = "float16" if half else "float32"
-    return CaptureView(model.source.ref, model.source.model_id, data, pooling, dtype, len(rows), shards)
+    return CaptureView(
+        model.source.ref, model.source.model_id, data, pooling, dtype, len(rows), shards
+    )
 
 
 def write_csv(path: Path, n: int = 60, *, seed: int = 0, width: int = 0) -> Path:
-    """A table of random sentences with a topic; `width` repeats each sentence so many times more."""
+    """A table of random sentences with a topic; `width` repeats each one so many times more."""
     lines = ["text,topic"]
     for i, text in enumerate(tiny.sentences(n, seed=seed)):
         long = " ".join([text.replace(",", "").strip() or "the"] * (width + 1))

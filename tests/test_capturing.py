@@ -4,13 +4,13 @@ import threading
 
 import numpy as np
 import pytest
-from tests import rigs
 
 from backend import CaptureAsk, Workbench
 from backend.capture.request import stored_order
 from backend.errors import Cancelled, CaptureError, StoreError
 from backend.settings import Settings
 from backend.store import catalogue
+from tests import rigs
 
 MODEL = "llama"
 
@@ -198,9 +198,7 @@ def test_long_texts_are_cut_and_the_job_says_so(tmp_path):
     data = rigs.write_csv(tmp_path / "long.csv", 30, width=9)
     opened = Workbench(Settings(home=tmp_path / "home", scheduler="inline", max_tokens=16))
     try:
-        job = opened.submit_capture(
-            CaptureAsk(str(rigs.model_folder(MODEL)), str(data), "final")
-        )
+        job = opened.submit_capture(CaptureAsk(str(rigs.model_folder(MODEL)), str(data), "final"))
         messages = []
         move = type(job).move
         job.move = lambda *a: messages.append(a[2] if len(a) > 2 else "") or move(job, *a)

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from tests import rigs
 
 from backend import Workbench, claims
 from backend.analyses import load_all
@@ -11,6 +10,7 @@ from backend.analyses.result import Result
 from backend.analyses.spec import Claim, Measured, Spec
 from backend.errors import AnalysisError
 from backend.settings import Settings
+from tests import rigs
 
 LLAMA = str(rigs.model_folder("llama"))
 
@@ -22,11 +22,15 @@ def bench(tmp_path):
     opened.close()
 
 
+def _is_large(result: Result) -> Measured:
+    size = result.scalars["size"]
+    return Measured(f"{size} m", "agrees" if size > 3 else "differs")
+
+
 def test_a_claim_is_measured_on_its_result():
     claim = Claim(
         "big", "Author 2020", "It is big | huge.",
-        lambda r: Measured(f"{r.scalars['size']} m", "agrees" if r.scalars["size"] > 3 else "differs"),
-        unconfirmed=True,
+        _is_large, unconfirmed=True,
     )  # fmt: skip
     spec = Spec("s", "S", "?", "A", 1, run=lambda *_: None, claims=(claim,))
     said = {
@@ -41,7 +45,9 @@ def test_a_claim_is_measured_on_its_result():
             "date": "2026-01-02", "key": "k" * 12,
         }  # fmt: skip
     lines = claims.as_markdown([row]).splitlines()
-    assert len(lines) == 3 and lines[2].count("|") == lines[0].count("|")  # the bar in the text gave way
+    assert len(lines) == 3 and lines[2].count("|") == lines[0].count(
+        "|"
+    )  # the bar in the text gave way
 
 
 def test_replications_name_analyses_and_demos_that_there_are():
@@ -67,7 +73,9 @@ def test_the_table_is_written_and_what_cannot_be_had_is_left_out(bench, tmp_path
     found = json.loads(record.read_text())
     assert len(found["rows"]) == len(load_all()["similarity"].claims)
     assert {row["n"] for row in found["rows"]} == {30}
-    assert found["left_out"][0]["model"].endswith("gone") and "neither" in found["left_out"][0]["why"]
+    assert (
+        found["left_out"][0]["model"].endswith("gone") and "neither" in found["left_out"][0]["why"]
+    )
     assert any("left out" in line for line in said)
     text = page.read_text()
     assert all(row["finding"].replace("|", "/") in text for row in found["rows"])

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from tests import rigs
 
 from backend import __version__, cli
 from backend.figures.browser import BrowserMissing
+from tests import rigs
 
 ROOT = Path(__file__).parents[1]
 LLAMA, BERT, VIT = (str(rigs.model_folder(kind)) for kind in ("llama", "bert", "vit"))
@@ -122,7 +122,9 @@ def test_a_mistake_in_the_words_writes_nothing_at_all(run, home, tmp_path, words
         (LLAMA, "texts.csv", ("--other", BERT), "takes one model"),
     ],
 )
-def test_a_mistake_in_the_inputs_is_one_line_and_no_output(run, tmp_path, texts, model, data, more, said):
+def test_a_mistake_in_the_inputs_is_one_line_and_no_output(
+    run, tmp_path, texts, model, data, more, said
+):
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 cut")
     out = tmp_path / "out"
     code, printed, errors = run(
@@ -136,12 +138,24 @@ def test_a_mistake_in_the_inputs_is_one_line_and_no_output(run, tmp_path, texts,
 def test_an_output_that_is_a_file_is_refused_before_the_work(run, texts, tmp_path, monkeypatch):
     monkeypatch.setattr("backend.work.capture_shard", lambda *_: pytest.fail("it was run"))
     (tmp_path / "out").write_text("mine")
-    code, _, errors = run("run", "profile", "--model", LLAMA, "--data", texts, "--out", tmp_path / "out")
+    code, _, errors = run(
+        "run", "profile", "--model", LLAMA, "--data", texts, "--out", tmp_path / "out"
+    )
     assert code == 2 and "is a file" in errors[0] and (tmp_path / "out").read_text() == "mine"
 
 
 def test_capture_says_what_it_costs_and_how_well_it_agrees(run, texts):
-    words = ("capture", "--model", LLAMA, "--data", texts, "--sites", "embed,final", "--pool", "mean")
+    words = (
+        "capture",
+        "--model",
+        LLAMA,
+        "--data",
+        texts,
+        "--sites",
+        "embed,final",
+        "--pool",
+        "mean",
+    )
     code, out, errors = run(*words)
     assert code == 0 and errors == ["40 rows x 2 sites: roughly 1 s, 0 MB on disk."]
     assert out.splitlines()[0] == "40 rows at 2 sites: embed, final"

@@ -5,12 +5,12 @@ import zipfile
 from dataclasses import replace
 
 import pytest
-from tests import rigs
 
 from backend import Workbench
 from backend.errors import DataError, ModelError, UserError
 from backend.models.sources import from_folder
 from backend.settings import Settings
+from tests import rigs
 
 
 @pytest.fixture

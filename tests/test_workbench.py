@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests import rigs
 
 from backend import RunRequest, Workbench, open_workbench
 from backend.analyses import load_all
 from backend.errors import AnalysisError, CaptureError, UserError
 from backend.settings import Settings
 from backend.workbench import shutdown
+from tests import rigs
 
 LLAMA, BERT, VIT = (str(rigs.model_folder(kind)) for kind in ("llama", "bert", "vit"))
 
@@ -83,7 +83,8 @@ def test_the_key_changes_with_everything_that_decides_the_numbers(bench, texts, 
     bench.add_data(other)
     same = [
         request(texts), request(texts, parameters={"folds": "5"}), request(texts, pooling="last"),
-        request(texts, sites="embed,resid_post.*"), request(texts, rows=40), request(texts, rows=99),
+        request(texts, sites="embed,resid_post.*"), request(texts, rows=40),
+        request(texts, rows=99),
     ]  # fmt: skip
     assert len({bench.key_of(r) for r in same}) == 1
     changed = [
@@ -115,7 +116,8 @@ def test_a_result_can_be_forgotten_and_computed_again(bench, texts, computed):
 def test_the_provenance_is_complete(bench, texts):
     result = bench.run("profile", model=LLAMA, data=texts, rows=30, seed=3, folds=4)
     said = result.provenance
-    assert {name: said[name] for name in ("key", "analysis", "pooling", "dtype", "n", "of", "seed")} == {
+    names = ("key", "analysis", "pooling", "dtype", "n", "of", "seed")
+    assert {name: said[name] for name in names} == {
         "key": result.key, "analysis": "profile", "pooling": "last", "dtype": "float32",
         "n": 30, "of": 40, "seed": 3,
     }  # fmt: skip
@@ -195,7 +197,9 @@ def test_a_suite_leaves_out_what_does_not_suit_the_model_and_says_so(bench, text
 def test_what_does_not_fit_is_refused_with_one_sentence(bench, texts, tmp_path):
     with pytest.raises(CaptureError, match="vit reads image, and texts holds text rows"):
         bench.run("profile", model=VIT, data=texts)
-    with pytest.raises(AnalysisError, match="There is no analysis 'magic'. Choose from: similarity"):
+    with pytest.raises(
+        AnalysisError, match="There is no analysis 'magic'. Choose from: similarity"
+    ):
         bench.run("magic", model=LLAMA, data=texts)
     with pytest.raises(AnalysisError, match="no parameter 'fold'.*It has: "):
         bench.run("profile", model=LLAMA, data=texts, fold=3)

@@ -6,7 +6,6 @@ import math
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests import rigs
 
 from backend import Workbench, figures, writing
 from backend.analyses.result import Result
@@ -14,6 +13,7 @@ from backend.errors import StoreError, UserError
 from backend.figures.browser import BrowserMissing
 from backend.settings import Settings
 from backend.writing import write_result
+from tests import rigs
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,11 @@ def test_a_suite_is_written_with_a_figure_for_each_part(layers, tmp_path, no_bro
 def test_a_figure_leads_back_to_the_part_that_it_shows(layers, tmp_path, no_browser):
     write_result(layers, tmp_path)
     parts = layers.provenance["parts"]
-    for name, part in (("similarity", "similarity"), ("projection-film", "projection"), ("lens", "lens")):
+    for name, part in (
+        ("similarity", "similarity"),
+        ("projection-film", "projection"),
+        ("lens", "lens"),
+    ):
         for end in ("html", "json"):
             file = tmp_path / "figures" / f"{name}.{end}"
             said = figures.read_provenance(file.read_bytes(), file.name)
@@ -79,7 +83,10 @@ def test_with_a_browser_there_are_svg_and_png(layers, tmp_path):
         pytest.skip(record["left_out"][0])
     assert (tmp_path / "figures" / "similarity.svg").read_text().lstrip().startswith("<svg")
     png = (tmp_path / "figures" / "similarity.png").read_bytes()
-    assert figures.read_provenance(png, "x.png")["key"] == layers.provenance["parts"]["similarity"]["key"]
+    assert (
+        figures.read_provenance(png, "x.png")["key"]
+        == layers.provenance["parts"]["similarity"]["key"]
+    )
 
 
 def test_an_analysis_without_figures_has_no_folder_for_them(tmp_path):
@@ -91,7 +98,13 @@ def test_an_analysis_without_figures_has_no_folder_for_them(tmp_path):
 def test_numbers_that_json_lacks_become_null(tmp_path):
     scalars = {"a": math.nan, "b": math.inf, "c": 1.5, "d": None, "e": "ü"}
     file = write_result(bare(scalars=scalars), tmp_path)[0]
-    assert json.loads(file.read_text())["scalars"] == {"a": None, "b": None, "c": 1.5, "d": None, "e": "ü"}
+    assert json.loads(file.read_text())["scalars"] == {
+        "a": None,
+        "b": None,
+        "c": 1.5,
+        "d": None,
+        "e": "ü",
+    }
     assert "NaN" not in file.read_text()
 
 
@@ -106,7 +119,9 @@ def test_an_earlier_result_gives_way_and_other_files_stay(tmp_path):
     assert names == {"result.json", "both.parquet", "new.parquet", "notes.txt", "figures/mine.svg"}
 
 
-@pytest.mark.parametrize("listed", [["../precious"], ["/precious"], ["a/../../precious"], [3], "x", None])
+@pytest.mark.parametrize(
+    "listed", [["../precious"], ["/precious"], ["a/../../precious"], [3], "x", None]
+)
 def test_a_forged_record_deletes_nothing_elsewhere(tmp_path, listed):
     (tmp_path / "precious").write_text("keep")
     (tmp_path / "out").mkdir()

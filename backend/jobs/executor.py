@@ -13,6 +13,9 @@ from typing import Any, Protocol
 
 from backend.errors import UserError
 
+# Ctrl-C reaches a whole terminal: the server decides, and ends its workers itself.
+_DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+
 
 class Executor(Protocol):
     """Runs functions somewhere; the futures are those of concurrent.futures."""
@@ -90,7 +93,10 @@ class DaskExecutor:
             only_health = ["distributed.http.health"]  # no page of Dask's own is served
             dask.config.set(
                 {f"{environ}.{name}_NUM_THREADS": threads for name in ("OMP", "MKL", "OPENBLAS")}
-                | {f"distributed.{part}.http.routes": only_health for part in ("scheduler", "worker")}
+                | {
+                    f"distributed.{part}.http.routes": only_health
+                    for part in ("scheduler", "worker")
+                }
             )
             self._cluster = LocalCluster(
                 n_workers=self.n_workers,
@@ -99,6 +105,7 @@ class DaskExecutor:
                 dashboard_address=None,
                 scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
                 security=True,
+                preload=[_DEAF],
                 silence_logs=logging.CRITICAL,  # why a call failed is the job's to say
             )
             self._client = Client(self._cluster, set_as_default=False)

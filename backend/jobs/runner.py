@@ -207,6 +207,8 @@ class JobRunner:
         unfinished = [job for job in list(self.live.values()) if not job.ended.is_set()]
         for job in unfinished:
             self.cancel(job.id)
+        for job in unfinished:  # they let go of their calls while there is somebody to tell
+            job.ended.wait(2)
         self.executor.close()
         for job in unfinished:  # so that none of them writes into a store that is closed
             job.ended.wait(10)

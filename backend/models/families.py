@@ -41,8 +41,8 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "Llama-like decoder",
         (
-            "llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "gemma", "olmo",
-            "phi3", "smollm3", "granite", "cohere", "starcoder2", "stablelm", "deepseek_v3",
+            "llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen2_moe", "qwen3_moe", "gemma",
+            "olmo", "phi3", "smollm3", "granite", "cohere", "starcoder2", "stablelm", "deepseek_v3",
             "ministral",
         ),
         "text", "layers", "self_attn", "mlp", "norm", pooling="last",

@@ -1,8 +1,10 @@
 """Opening a model for reading (workers only): trunk, head, inputs, sites and device."""
 
+import ctypes
 import json
 import os
 import struct
+import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +20,9 @@ from backend.models.inputs import Inputs, TextInputs, open_inputs
 from backend.models.sources import ModelSource
 from backend.models.taps import Tap, family_of, find_blocks, find_module, find_taps
 from backend.settings import Settings
+
+_MMAP_THRESHOLD = -3  # the parameter's number in malloc.h
+_LARGE_BYTES = 2 << 20
 
 
 @dataclass(frozen=True)
@@ -267,6 +272,7 @@ def load(source: ModelSource, settings: Settings) -> LoadedModel:
     """Open a model on the best device there is, ready to be read."""
     if threads := os.environ.get("PENULTIMATE_THREADS"):
         torch.set_num_threads(int(threads))
+    _give_memory_back()
     config = read_config(source)
     model = open_model(source, config, settings, weights=True)
     trunk, head, family = dissect(model, config, source.ref)
@@ -295,6 +301,18 @@ def _place(model: nn.Module, device: Device) -> nn.Module:
             model = model.to(device.dtype)
             return dispatch_model(model, infer_auto_device_map(model, dtype=device.dtype))
     return model.to(device=device.name, dtype=device.dtype)
+
+
+def _give_memory_back() -> None:
+    """Have glibc hand large temporaries back to the system as soon as they are freed.
+
+    Left alone it keeps up to 70 MB of holes after forward passes on a CPU; this costs about 1 %
+    of the time. Elsewhere than on Linux with glibc nothing is done.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def _keep_no_keys(model: nn.Module) -> nn.Module:

@@ -57,7 +57,7 @@ def guess_family(trunk: nn.Module, modality: str) -> Family | None:
     return Family(
         "unknown", (), modality, best[1], attention, mlp, _last_norm(trunk, best[1]),  # type: ignore[arg-type]
         convolutional=convolutional,
-        note=f"not in the family table: its longest list of equal blocks, {best[1]!r}, is the depth",
+        note=f"not in the family table: its longest list of equal blocks, {best[1]!r}, is taken",
     )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from ui.words import columns_of
 
 HERO_HEIGHT = 560
 SLIDER_HEIGHT = 65
+BUTTONS_WIDTH = 44
+STRIP_WIDTH = 330  # its squares stay apart down to this many pixels
 _UNUSED = ("sendChartToCloud", "autoScale2d", "zoomIn2d", "zoomOut2d")
 
 
@@ -34,12 +36,25 @@ def show(
 ) -> None:
     """A figure in the page's theme; `select` is called when the reader selects points in it."""
     figures.set_mode(fig, "dark" if dark() else "light")
+    _room_for_buttons(fig)
     options: dict = {"on_select": select, "selection_mode": modes} if select else {}
     config = figures.PLOTLY_CONFIG | {
         "modeBarButtonsToRemove": list(_UNUSED),
         "scrollZoom": bool(select),  # elsewhere the wheel moves the page
     }
     st.plotly_chart(fig, key=key, theme=None, config=config, alt=alt, **options)
+
+
+def _room_for_buttons(fig: go.Figure) -> None:
+    """The chart's buttons stand in a margin at the right, where they cover nothing."""
+    right = fig.layout.margin.r
+    right = BUTTONS_WIDTH if right is None else max(right, BUTTONS_WIDTH)
+    fig.update_layout(modebar={"orientation": "v"}, margin={"r": right})
+    for trace in fig.data:
+        if trace.type == "heatmap":
+            trace.colorbar.xpad = BUTTONS_WIDTH // 2
+        elif trace.type in ("scatter", "scattergl") and trace.marker.showscale:
+            trace.marker.colorbar.xpad = BUTTONS_WIDTH // 2
 
 
 def legend_below(fig: go.Figure, *, bottom: int = 110) -> go.Figure:
@@ -114,9 +129,11 @@ def strip(states: Sequence[dict], *, current: str | None = None) -> None:
         return
     marked = [s | {"state": "selected"} if s["site"] == current else s for s in states]
     counts = {s: sum(one["state"] == s for one in states) for s in ("captured", "running")}
+    fig = figures.layer_strip(marked).update_xaxes(tickangle=0)
+    fig.update_traces(marker_size=max(6, min(20, STRIP_WIDTH // len(states))))
     said = f"{counts['captured']} of {len(states)} layers are captured"
     show(
-        figures.layer_strip(marked),
+        fig,
         key="strip",
         alt=said + (f", {current} is shown" if current else ""),
         select=_pick_layer,

@@ -25,7 +25,8 @@ def select(rows: Sequence[int], data: str) -> None:
     """Select these rows instead of those before, which can be brought back."""
     before = selection(data)
     rows = sorted(set(rows))
-    if rows == before:
+    if rows == before:  # an empty lasso: the chart is drawn anew without it
+        _put(rows, data)
         return
     past = st.session_state.setdefault("selected-before", [])
     past.append((data, before))

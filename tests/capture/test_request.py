@@ -56,7 +56,8 @@ def test_the_key_names_what_decides_the_numbers():
 
 
 @pytest.mark.parametrize(
-    ("pooling", "modality"), [("spatial", "text"), ("tokens", "image"), ("cls", "audio"), ("x", "text")]
+    ("pooling", "modality"),
+    [("spatial", "text"), ("tokens", "image"), ("cls", "audio"), ("x", "text")],
 )
 def test_poolings_that_do_not_fit_are_refused(pooling, modality):
     with pytest.raises(CaptureError, match=f"{pooling!r} does not fit.*Choose from: "):

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from tests import rigs
 
 from backend.capture import shard
 from backend.capture.shard import batches, capture_shard, is_out_of_memory
@@ -14,6 +13,7 @@ from backend.capture.shard_task import ShardTask
 from backend.data.dataset import write_dataset
 from backend.errors import Cancelled, CaptureError, DataError, StoreError
 from backend.store.vectors import read_shard
+from tests import rigs
 
 SITES = ("embed", "attn_out.1", "resid_post.0", "resid_post.2", "final")
 
@@ -128,7 +128,9 @@ def test_layers_past_the_deepest_site_do_not_run(tmp_path):
         for i in range(3)
     ]
     try:
-        rigs.capture(model, data, tmp_path, sites=("embed", "resid_post.0"), pooling="last", budget=9999)
+        rigs.capture(
+            model, data, tmp_path, sites=("embed", "resid_post.0"), pooling="last", budget=9999
+        )
         assert ran == [0]
         ran.clear()
         rigs.capture(model, data, tmp_path, sites=("attn_out.1",), pooling="last", budget=9999)
@@ -243,7 +245,11 @@ def test_a_model_refuses_rows_of_another_kind(tmp_path):
     for kind, data, what in (("vit", "text", "takes image"), ("llama", "image", "has no texts")):
         with pytest.raises(DataError, match=what):
             rigs.capture(
-                rigs.open_model(kind), rigs.dataset(data), tmp_path, sites=("final",), pooling="mean"
+                rigs.open_model(kind),
+                rigs.dataset(data),
+                tmp_path,
+                sites=("final",),
+                pooling="mean",
             )
 
 

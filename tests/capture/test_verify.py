@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tiny
-from tests import rigs
 
 from backend.capture.verify import judge, verify
+from tests import rigs
 
 POOLINGS = {"text": ("last", "mean"), "image": ("mean", "cls"), "audio": ("mean", "last")}
 

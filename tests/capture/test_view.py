@@ -5,16 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests import rigs
 
 from backend.errors import CaptureError
+from tests import rigs
 
 
 @pytest.fixture
 def view(tmp_path):
     model, data = rigs.open_model("llama"), rigs.dataset("text")
     parts = [
-        rigs.capture(model, data, tmp_path / str(i), sites=("embed", "final"), pooling="last", rows=rows)
+        rigs.capture(
+            model, data, tmp_path / str(i), sites=("embed", "final"), pooling="last", rows=rows
+        )
         for i, rows in enumerate((np.array([4, 1, 9]), np.array([0, 2])))
     ]
     shards = {s: parts[0].shards[s] + parts[1].shards[s] for s in parts[0].sites}

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests import rigs
 
-from backend import CaptureAsk, Workbench
+from backend import CaptureAsk, Workbench, cli
 from backend.settings import Settings
+from tests import rigs
 
 ROOT = Path(__file__).parents[2]
 LLAMA = str(rigs.model_folder("llama"))
@@ -156,11 +156,9 @@ def test_an_interrupt_of_the_whole_terminal_ends_quietly(texts, tmp_path):
     assert not none_left(below)
 
 
-def test_a_mistake_in_a_worker_is_one_line_too(texts, tmp_path):
-    words = ("run", "lens", "--model", LLAMA, "--data", texts, "--rows", "20", "--set", "row_ids=99999")
-    done = subprocess.run(
-        [sys.executable, "-m", "backend.cli", *words, "--scheduler", "local"], cwd=ROOT, text=True,
-        env=os.environ | {"PENULTIMATE_HOME": str(tmp_path)}, capture_output=True, timeout=60,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1 and "99999" in done.stderr
+def test_a_mistake_in_a_worker_is_one_line_too(home, tmp_path, capfd):
+    (tmp_path / "broken.npz").write_bytes(b"PK cut short")
+    code = cli.main(["data", "show", str(tmp_path / "broken.npz"), "--scheduler", "local"])
+    said = capfd.readouterr()
+    assert (code, said.out) == (2, "")
+    assert len(said.err.splitlines()) == 1 and "broken.npz" in said.err

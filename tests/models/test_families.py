@@ -3,15 +3,15 @@
 import json
 
 import pytest
-import torch
-from tests import rigs
-
 import tiny
+import torch
+
 from backend.models.describe import describe
 from backend.models.families import BY_TYPE, FAMILIES
 from backend.models.loading import load
 from backend.models.sources import from_folder
 from backend.models.taps import guess_family
+from tests import rigs
 
 NAMES = {
     "llama": "Llama-like decoder", "qwen3": "Llama-like decoder",

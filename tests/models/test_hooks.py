@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from tests import rigs
 from torch import nn
 
 from backend.models.hooks import reading, tensor_of
 from backend.models.taps import Tap, find_blocks, find_module
+from tests import rigs
 
 
 @pytest.fixture
@@ -19,9 +19,7 @@ def taps_of(net, *sides):
 
 
 def count_hooks(module: nn.Module) -> int:
-    return sum(
-        len(m._forward_hooks) + len(m._forward_pre_hooks) for m in module.modules()
-    )
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in module.modules())
 
 
 def test_inputs_and_outputs_are_read(net):

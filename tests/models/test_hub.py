@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests import rigs
 from tests.models.hub import COMMIT, OLD, Hub, serve
 

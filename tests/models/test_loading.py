@@ -8,13 +8,13 @@ import pytest
 import tiny
 import torch
 import transformers
-from tests import rigs
 
 from backend.errors import ModelError
 from backend.models.describe import describe
 from backend.models.inputs import count_positions
 from backend.models.loading import ModelShelf, choose_device, load
 from backend.models.sources import find_source
+from tests import rigs
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +155,9 @@ def test_frames_of_a_short_sound_are_one_and_padded():
     from backend.models.inputs import FrameInputs
 
     inputs = FrameInputs(frame=8, hop=4, seconds=1.0, rate=16)
-    prepared = inputs.prepare([np.ones(3, np.float32), np.arange(40.0, dtype=np.float32)], max_tokens=0)
+    prepared = inputs.prepare(
+        [np.ones(3, np.float32), np.arange(40.0, dtype=np.float32)], max_tokens=0
+    )
     assert prepared.lengths.tolist() == [1, 3] and prepared.truncated == 1
     batch = inputs.collate(prepared.samples)
     assert batch.spans == [1, 3] and batch.inputs["frames"].shape == (4, 8)

@@ -1,4 +1,4 @@
-"""Where models come from: what is accepted, what is refused with which sentence, what names them."""
+"""Where models come from: what is accepted, what is refused in which words, what names them."""
 
 import json
 import os
@@ -6,13 +6,13 @@ import os
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from tests import rigs
 
 from backend.errors import ModelError
 from backend.models.describe import describe
 from backend.models.loading import load
 from backend.models.sources import ModelSource, find_source, from_folder
 from backend.settings import Settings
+from tests import rigs
 
 
 def find(path) -> ModelSource:
