@@ -22,17 +22,28 @@ def jobs(found) -> None:
     troubled = [job for job in rows if job["state"] in ("failed", "cancelled")]
     for job in troubled[:_AGAIN]:
         _troubled(found, job)
-    names = ("title", "state", "message", "error", "created", "finished", "id")
     st.dataframe(
-        [{n: job[n] for n in names} for job in rows],
+        [_line(job) for job in rows],
         hide_index=True,
         key="jobs",
         height=min(420, 35 * (len(rows) + 1) + 2),
         column_config={
             "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", help="UTC"),
-            "finished": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", help="UTC"),
+            "seconds": st.column_config.NumberColumn(format="%.1f", help="From start to end."),
         },
     )
+
+
+def _line(job: dict) -> dict:
+    """A job as a line of the table."""
+    began, ended = job["created"], job["finished"]
+    return {
+        "title": job["title"],
+        "state": job["state"],
+        "created": began,
+        "seconds": (ended - began).total_seconds() if ended else None,
+        "said last": job["error"] or job["message"] or "",
+    }
 
 
 def _troubled(found, job: dict) -> None:
@@ -50,12 +61,12 @@ def _troubled(found, job: dict) -> None:
                 found.submit_run(RunRequest(**job["request"]))
             else:
                 found.submit_capture(CaptureAsk(**job["request"]))
-            st.rerun(scope="fragment")
+            st.rerun()
         if forget.button(
             "", key=f"forget:{job['id']}", icon=":material/close:", help="Remove from the list."
         ):
             found.forget_job(job["id"])
-            st.rerun(scope="fragment")
+            st.rerun()
 
 
 def storage(found) -> None:

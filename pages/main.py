@@ -15,7 +15,7 @@ def main() -> None:
         page_title="Penultimate",
         page_icon=LOGO,  # a Material symbol would be fetched from outside
         layout="wide",
-        initial_sidebar_state="expanded",
+        initial_sidebar_state="auto",
     )
     ui.gate()
     st.navigation(

@@ -86,6 +86,12 @@ class Collector:
                 self.ragged[site][i] = part.cpu().numpy().copy()  # the model may add in place
             return
         vectors = pool(sequence, mask, self.pooling).cpu().numpy()
+        if len(vectors) != len(self.members):
+            raise CaptureError(
+                f"At {site} this model gives states of shape {tuple(hidden.shape)} for a batch of "
+                f"{len(self.members)} rows.",
+                "Its architecture is not one that can be read; pick another model or site.",
+            )
         if site not in self.pooled:
             self.pooled[site] = np.empty((self.n_rows, vectors.shape[1]), dtype=np.float32)
         self.pooled[site][self.members] = vectors
@@ -94,6 +100,10 @@ class Collector:
         self, site: str, rows: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
         """Row ids, matrix (n, width) and positions (or None) of one site."""
+        if site not in self.pooled and any(part is None for part in self.ragged[site]):
+            raise CaptureError(
+                f"The model never came by {site}.", "Leave it out, or pick another model."
+            )
         if self.pooling not in _EVERY_POSITION:
             return rows, self.pooled[site], None
         parts = self.ragged[site]

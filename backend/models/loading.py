@@ -243,6 +243,8 @@ def dissect(model: nn.Module, config: dict, ref: str) -> tuple[nn.Module, nn.Mod
     kind = config.get("architecture") or config.get("model_type", "")
     known = BY_TYPE.get(kind)
     trunk, head = split_trunk(model, known.trunk if known else "")
+    if known is None and getattr(getattr(model, "config", None), "is_encoder_decoder", False):
+        trunk, head = model.get_encoder(), None  # type: ignore[operator]  # the half that reads
     main = getattr(model, "main_input_name", "input_ids")
     modality = {"pixel_values": "image", "input_values": "audio", "input_features": "audio"}.get(
         main, "text"

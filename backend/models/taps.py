@@ -68,7 +68,7 @@ def _last_norm(trunk: nn.Module, blocks: str) -> str:
         children = list(find_module(trunk, level).named_children())  # type: ignore[union-attr]
         after = next((i for i, (n, _) in enumerate(children) if blocks.endswith(n)), len(children))
         for name, child in children[after:]:
-            if "norm" in type(child).__name__.lower():
+            if "norm" in type(child).__name__.lower() and "emb" not in name:
                 return f"{level}.{name}".strip(".")
     return ""
 

@@ -1,6 +1,6 @@
 """The Streamlit code that pages share."""
 
-from ui.bench import ROWS, Bench, bench, pick
+from ui.bench import ROWS, Bench, bench
 from ui.drawing import (
     HERO_HEIGHT,
     layer_states,
@@ -8,17 +8,19 @@ from ui.drawing import (
     level_with_slider,
     show,
     strip,
-    table,
     thumbnail,
 )
 from ui.export import badge, claims, provenance, reopened
 from ui.filtering import forget
+from ui.following import do, follow, start
 from ui.inspector import cloud, inspector
 from ui.opening import gate, guarded, head, workbench
+from ui.picking import pick
 from ui.playing import PACE_SECONDS, is_playing, play_button, step
 from ui.points import cloud_figure, colour_columns, sites_of
 from ui.selecting import selection, turn
-from ui.waiting import ACTIVE, answer, bar, do, failure, follow, progress, start
+from ui.tables import table
+from ui.waiting import ACTIVE, answer, bar, failure, progress
 
 __all__ = [
     "ACTIVE",

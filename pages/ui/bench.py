@@ -8,6 +8,7 @@ import streamlit as st
 from backend import CaptureAsk, RunRequest
 from ui.filtering import RowFilter, forget, row_filter
 from ui.opening import guarded, workbench
+from ui.picking import pick
 
 ROWS = ("256", "512", "1024", "2048", "5000", "10000", "20000", "all")
 _POOLINGS = {
@@ -91,13 +92,24 @@ def _data(model: str, models: Sequence, default: str) -> str:
         st.page_link("library.py", label="Open the Library", icon=":material/inventory_2:")
         st.stop()
     refs = [o.ref for o in offers]
+    first = default if default in refs else (refs or [default])[0]
+    _follow_the_model(model, kind, first)
     return pick(
         "Data",
         offers,
         key="data",
-        default=default if default in refs else (refs or [default])[0],
+        default=first,
         help="A demo set, or what you added in the Library.",
     )
+
+
+def _follow_the_model(model: str, kind: str, first: str) -> None:
+    """When the reader changes to a model that reads something else, its data change with it."""
+    before = st.session_state.get("bench-model", model)
+    st.session_state["bench-model"] = model
+    held = workbench().dataset(st.session_state.get("data") or "")
+    if before != model and kind and held is not None and held.kind != kind:
+        st.session_state["data"] = first
 
 
 def _sampling(facts: dict | None) -> tuple[str, int]:
@@ -123,23 +135,3 @@ def _sampling(facts: dict | None) -> tuple[str, int]:
         help="A uniform sample of so many rows; more rows reuse what is captured.",
     )
     return "" if pooling == "auto" else pooling, 0 if rows == "all" else int(rows)
-
-
-def pick(label: str, offers: Sequence, *, key: str, default: str, help: str) -> str:
-    """A selectbox over offers that also takes typed references, bound to the URL."""
-    refs = [o.ref for o in offers]
-    for ref in (st.query_params.get(key), st.session_state.get(key), default):
-        if ref and ref not in refs:
-            refs.append(ref)
-    ref = st.selectbox(
-        label,
-        refs,
-        index=refs.index(default),
-        key=key,
-        accept_new_options=True,
-        bind="query-params",
-        help=help,
-    )
-    if offer := next((o for o in offers if o.ref == ref), None):
-        st.caption(offer.label)
-    return ref

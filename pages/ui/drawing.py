@@ -1,9 +1,8 @@
-"""Figures in the page's theme, their tables, and the strip of the model's layers."""
+"""Figures in the page's theme, and the strip of the model's layers."""
 
 from collections.abc import Callable, Sequence
 
 import plotly.graph_objects as go
-import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
 
@@ -12,7 +11,6 @@ from ui.bench import Bench
 from ui.opening import guarded, workbench
 from ui.points import limits, sites_of
 from ui.waiting import kept
-from ui.words import columns_of
 
 HERO_HEIGHT = 560
 SLIDER_HEIGHT = 65
@@ -69,17 +67,6 @@ def legend_below(fig: go.Figure, *, bottom: int = 110) -> go.Figure:
 def level_with_slider() -> None:
     """Room as high as a slider, so that what follows stands level with the column beside it."""
     st.container(height=SLIDER_HEIGHT, border=False)
-
-
-def table(data: pa.Table, *, key: str, height: int = 320) -> None:
-    """The table behind a figure; each column says what it means."""
-    st.dataframe(
-        data,
-        hide_index=True,
-        key=key,
-        height=height,
-        column_config=columns_of(data.column_names),
-    )
 
 
 def thumbnail(key: str) -> None:

@@ -1,6 +1,6 @@
 """Running and waiting: quotes, progress with time left, and what became of a job."""
 
-from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 
@@ -32,9 +32,9 @@ def answer(request: RunRequest, *, what: str, auto: bool = True):
         return None
     if job is None or job.state not in ACTIVE:
         plan = guarded(found.plan, _first_ask(request))
-        if (not auto or (plan and plan.seconds > QUOTE_ABOVE_SECONDS)) and not _clicked(
-            request, what, plan
-        ):
+        slow = plan is not None and plan.seconds > QUOTE_ABOVE_SECONDS  # type: ignore[attr-defined]
+        asks = not auto or slow or _must_be_fetched(request.model)
+        if asks and not _clicked(request, what, plan):
             return None
         job = found.submit_run(request)
         st.session_state[f"job:{request}"] = job.id
@@ -56,11 +56,19 @@ def _first_ask(request: RunRequest) -> CaptureAsk:
     return CaptureAsk(request.model, request.data, request.sites, request.pooling, request.rows)
 
 
+def _must_be_fetched(model: str) -> bool:
+    """Whether a typed reference would start a download of unknown size."""
+    near = model.startswith("demo:") or Path(model).expanduser().exists()
+    return not near and workbench().model(model) is None
+
+
 def _clicked(request: RunRequest, what: str, plan: object) -> bool:
     with st.container(border=True):
         st.markdown(f"**{what}** is not computed yet.")
         if plan is not None:
             st.caption(plan.quote())  # type: ignore[attr-defined]
+        elif _must_be_fetched(request.model):
+            st.caption(f"{request.model} is fetched from the hub first.")
         return st.button(
             "Compute", key=f"go:{request}", type="primary", icon=":material/play_arrow:"
         )
@@ -111,37 +119,3 @@ def bar(job, more: str = "", *, key: str = "stop-bar") -> None:
 
 def _amount(n: int) -> str:
     return f"{n / 1e6:,.0f} MB" if n > 5_000_000 else f"{n:,}"
-
-
-def do(label: str, begin: Callable, *, key: str) -> None:
-    """A button that starts a job, then the job's progress."""
-    if job := _job(key):
-        progress(job)
-    elif st.button(label, key=f"do:{key}", type="primary", icon=":material/play_arrow:"):
-        start(begin(), key=key)
-
-
-def start(job, *, key: str) -> None:
-    """Remember a job that this page follows."""
-    st.session_state[f"follow:{key}"] = job.id
-    st.rerun()
-
-
-def _job(key: str):
-    """The followed job while it runs; one that failed is said."""
-    job = workbench().live_job(st.session_state.get(f"follow:{key}", ""))
-    if job is not None and job.state == "failed":
-        failure(job)
-    return job if job is not None and job.state in ACTIVE else None
-
-
-def follow(key: str) -> object | None:
-    """The progress of a job that was started here before; its result, once, when it is done."""
-    if job := _job(key):
-        progress(job)
-        return None
-    done = workbench().live_job(st.session_state.get(f"follow:{key}", ""))
-    if done is None or done.state != "done":
-        return None
-    del st.session_state[f"follow:{key}"]
-    return done.result

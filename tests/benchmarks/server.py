@@ -17,6 +17,7 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--enable-unsafe-swiftshader",
 )
+HELLO = "import streamlit as st\n\nst.title('Hello')\n"
 WAIT_SECONDS = 120
 
 
@@ -40,9 +41,9 @@ def dashboard(port: int, home: Path) -> list[str]:
     ]
 
 
-def empty(port: int, script: Path) -> list[str]:
-    """The command that starts a Streamlit app of one title."""
-    script.write_text("import streamlit as st\n\nst.title('Hello')\n")
+def empty(port: int, script: Path, content: str = HELLO) -> list[str]:
+    """The command that starts a Streamlit app of one script, by default of one title."""
+    script.write_text(content)
     options = {"server.port": port, "server.address": "127.0.0.1", "server.headless": "true",
                "server.fileWatcherType": "none", "browser.gatherUsageStats": "false"}  # fmt: skip
     flags = [f"--{name}={value}" for name, value in options.items()]

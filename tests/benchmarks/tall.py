@@ -1,4 +1,4 @@
-"""A data folder with 20 000 rows captured at 31 sites of a small random model, analysed."""
+"""A data folder with rows captured at 31 sites of a small random model, and analysed."""
 
 from pathlib import Path
 
@@ -11,24 +11,24 @@ from tiny import WORDS, sentences, write_tokenizer
 from backend import CaptureAsk, Workbench
 from backend.settings import load_settings
 
-ROWS, BLOCKS = 20_000, 30
+BLOCKS = 30
 
 
-def build(home: Path) -> dict[str, str]:
+def build(home: Path, rows: int) -> dict[str, str]:
     """Capture, project and compare; returns the query that opens it on the Compare page."""
     home.mkdir(parents=True)
     model, table = home / "tall", home / "rows.csv"
     _write_model(model)
-    texts = [f"{text} {WORDS[i % 40]}" for i, text in enumerate(sentences(ROWS))]
+    texts = [f"{text} {WORDS[i % len(WORDS)]}" for i, text in enumerate(sentences(rows))]
     topics = [f"topic {len(text) % 8}" for text in texts]
     pa.csv.write_csv(pa.table({"text": texts, "topic": topics}), table)
     workbench = Workbench(load_settings(home=home, scheduler="inline"))
     asked = CaptureAsk(str(model), str(table))
     data = workbench.capture(asked).dataset.hash
     for analysis, parameters in (("projection", {"method": "pca"}), ("similarity", {})):
-        workbench.run(analysis, model=str(model), data=data, rows=ROWS, **parameters)
+        workbench.run(analysis, model=str(model), data=data, rows=rows, **parameters)
     workbench.close()
-    return {"model": str(model), "data": data, "rows": f"{ROWS}"}
+    return {"model": str(model), "data": data, "rows": f"{rows}"}
 
 
 def _write_model(folder: Path) -> None:

@@ -116,10 +116,19 @@ def chromium() -> Iterator:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def contexts(chromium) -> Iterator[dict]:
+    """Browser profiles by window and colour scheme: what one page loaded, the next one has."""
+    made: dict = {}
+    yield made
+    for context in made.values():
+        context.close()
+
+
 @pytest.fixture
-def open_page(chromium) -> Iterator:
+def open_page(chromium, contexts) -> Iterator:
     """Open an address in a page of its own; at the end nothing may stand in its console."""
-    contexts, wrong = [], []
+    pages, wrong = [], []
 
     def note(message) -> None:
         where = f"{message.text} {message.location.get('url', '')}"
@@ -127,18 +136,20 @@ def open_page(chromium) -> Iterator:
             wrong.append(where)
 
     def opened(address: str, *, width: int = 1280, height: int = 1400, scheme: str = "light"):
-        context = chromium.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme
-        )
-        context.set_default_timeout(20_000)
-        contexts.append(context)
-        page = context.new_page()
+        window = width, height, scheme
+        if window not in contexts:
+            contexts[window] = chromium.new_context(
+                viewport={"width": width, "height": height}, color_scheme=scheme
+            )
+            contexts[window].set_default_timeout(20_000)
+        page = contexts[window].new_page()
+        pages.append(page)
         page.on("console", note)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(address)
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert not wrong, "\n".join(wrong)

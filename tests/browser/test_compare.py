@@ -147,6 +147,8 @@ def test_nothing_is_cut_off_at_the_side(dashboard, open_page, width, height):
     drawn.chart(page, "cloud")
     wide = page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
     assert wide[0] <= wide[1]
+    heading = page.get_by_role("heading", name="What changes from layer to layer?")
+    heading.click(trial=True)  # nothing lies over it, not even the sidebar
     box = drawn.chart(page, "cloud").bounding_box()
     assert box["width"] > 280 and box["x"] >= 0 and box["x"] + box["width"] <= width
 

@@ -5,7 +5,10 @@ import json
 import pytest
 import tiny
 import torch
+import transformers
 
+from backend.capture.verify import verify
+from backend.errors import CaptureError
 from backend.models.describe import describe
 from backend.models.families import BY_TYPE, FAMILIES
 from backend.models.loading import load
@@ -75,6 +78,49 @@ def test_an_unknown_decoder_falls_back_to_its_longest_list_and_says_so(tmp_path,
         assert torch.equal(model.trunk(**batch)[0], known.trunk(**batch)[0])
     for site in ("embed", "attn_out.1", "mlp_out.2", "final"):
         assert type(model.taps[site].module) is type(known.taps[site].module)
+
+
+def _bart():
+    return transformers.BartForConditionalGeneration(transformers.BartConfig(
+        vocab_size=42, d_model=16, encoder_layers=3, decoder_layers=4, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32,
+        max_position_embeddings=64, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+    ))  # fmt: skip
+
+
+def _t5():
+    return transformers.T5ForConditionalGeneration(transformers.T5Config(
+        vocab_size=42, d_model=16, d_kv=8, d_ff=32, num_layers=3, num_decoder_layers=4,
+        num_heads=2, pad_token_id=0, eos_token_id=2, decoder_start_token_id=0,
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize("build", [_bart, _t5])
+def test_of_an_encoder_decoder_the_encoder_is_read(build, tmp_path):
+    torch.manual_seed(0)
+    build().save_pretrained(tmp_path / "m")
+    tiny.write_tokenizer(tmp_path / "m")
+    source = from_folder("both", tmp_path / "m", settings=rigs.settings())
+    facts, model = describe(source, rigs.settings()), load(source, rigs.settings())
+    assert (facts["blocks"], facts["decoder"], model.is_decoder) == (3, False, False)
+    assert "head" not in facts["sites"] and facts["sites"] == list(model.sites)
+    view = rigs.capture(
+        model, rigs.dataset("text"), tmp_path, sites=model.sites, pooling="mean", budget=40
+    )
+    stored = {site: view.vectors(site) for site in view.sites}
+    assert verify(model, view.dataset, view.rows(), stored, "mean").verdict == "agrees"
+
+
+def test_a_model_that_puts_rows_elsewhere_is_refused(tmp_path):
+    torch.manual_seed(0)
+    config = transformers.XLNetConfig(vocab_size=42, d_model=16, n_layer=3, n_head=2, d_inner=32)
+    transformers.XLNetModel(config).save_pretrained(tmp_path / "m")  # states (length, batch, width)
+    tiny.write_tokenizer(tmp_path / "m")
+    model = load(from_folder("x", tmp_path / "m", settings=rigs.settings()), rigs.settings())
+    with pytest.raises(CaptureError, match="gives states of shape.*20 rows"):
+        rigs.capture(
+            model, rigs.dataset("text"), tmp_path, sites=("embed",), pooling="mean", budget=9999
+        )
 
 
 def test_a_model_without_blocks_has_no_depth():

@@ -1,5 +1,7 @@
-"""What the columns of tables mean, in which unit, and how many digits are shown."""
+"""The tables behind figures: what their columns mean, and how many digits are shown."""
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import streamlit as st
 
 _THREE = "%.3g"
@@ -60,7 +62,22 @@ COLUMNS: dict[str, tuple[str, str]] = {  # column: (meaning, number format)
 }
 
 
-def columns_of(names: list[str]) -> dict:
+def table(data: pa.Table, *, key: str, height: int = 320) -> None:
+    """The table behind a figure; each column says what it means, and no number is left blank."""
+    for at, kind in enumerate(data.schema.types):
+        if pa.types.is_floating(kind):
+            numbers = pc.if_else(pc.is_nan(data.column(at)), pa.scalar(None, kind), data.column(at))
+            data = data.set_column(at, data.column_names[at], numbers)
+    st.dataframe(
+        data,
+        hide_index=True,
+        key=key,
+        height=height,
+        column_config=_columns_of(data.column_names),
+    )
+
+
+def _columns_of(names: list[str]) -> dict:
     """Streamlit's description of those columns that are known here."""
     out = {}
     for name in names:
