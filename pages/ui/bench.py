@@ -92,7 +92,8 @@ def _data(model: str, models: Sequence, default: str) -> str:
         st.page_link("library.py", label="Open the Library", icon=":material/inventory_2:")
         st.stop()
     refs = [o.ref for o in offers]
-    first = default if default in refs else (refs or [default])[0]
+    at_hand = [o.ref for o in offers if o.ready]
+    first = default if default in refs else (at_hand or refs or [default])[0]
     _follow_the_model(model, kind, first)
     return pick(
         "Data",

@@ -41,14 +41,18 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., AppTest]]:
     from backend.errors import ModelError
     from backend.workbench import shutdown
 
-    resolve = work.resolve_model
+    def refusing(resolve: Callable) -> Callable:
+        """The worker's own function, but no demo is fetched."""
 
-    def without_network(settings, ref, ticker):
-        if ref.startswith("demo:"):
-            raise ModelError(f"{ref} cannot be fetched.", "Connect this machine.")
-        return resolve(settings, ref, ticker)
+        def resolved(settings, ref, *rest):
+            if ref.startswith("demo:"):
+                raise ModelError(f"{ref} cannot be fetched.", "Connect this machine.")
+            return resolve(settings, ref, *rest)
 
-    monkeypatch.setattr(work, "resolve_model", without_network)
+        return resolved
+
+    for name in ("resolve_model", "resolve_data"):
+        monkeypatch.setattr(work, name, refusing(getattr(work, name)))
     for name, value in (("SCHEDULER", "inline"), ("DEMO", "0"), ("DEVICE", "cpu")):
         monkeypatch.setenv(f"PENULTIMATE_{name}", value)
 
