@@ -1,4 +1,4 @@
-"""Paired measurements: every ratio is taken within one round, the order turns from round to round."""
+"""Paired measurements: a ratio is taken within one round, and the order turns with the rounds."""
 
 import gc
 import statistics
@@ -49,11 +49,15 @@ def seconds_of(call: Callable[[], object]) -> float:
 
 
 def alternate(methods: Mapping[str, Callable[[], object]], pairs: int, *, warm: int = 1) -> Seconds:
-    """Seconds of each method in each of `pairs` rounds, after `warm` rounds that do not count."""
+    """Seconds of each method in each of `pairs` rounds, after `warm` rounds that do not count.
+
+    Rounds begin with one method after the other, and every second one runs backwards.
+    """
     names, out = list(methods), {name: [] for name in methods}
     for turn in range(-warm, pairs):
         shift = turn % len(names)
-        for name in names[shift:] + names[:shift]:
+        order = names[shift:] + names[:shift]
+        for name in order[::-1] if turn % 2 else order:
             seconds = seconds_of(methods[name])
             if turn >= 0:
                 out[name].append(seconds)

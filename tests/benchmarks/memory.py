@@ -1,4 +1,4 @@
-"""Extra memory: a fresh process per method, the highest resident size minus that before the call."""
+"""Extra memory: a fresh process per method, its highest resident size minus that before."""
 
 import json
 import subprocess

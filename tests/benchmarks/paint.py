@@ -26,7 +26,9 @@ def run(pairs: int, folder: Path) -> list[Line]:
             for title in (OURS, THEIRS) if turn % 2 else (THEIRS, OURS):
                 port = free_port()
                 ours = dashboard(port, folder / "home")
-                seconds = _seconds(opened, ours if title == OURS else empty(port, script), port, title)
+                seconds = _seconds(
+                    opened, ours if title == OURS else empty(port, script), port, title
+                )
                 if turn >= 0:
                     times[title].append(seconds)
     found = tuple(a / b for a, b in zip(times[OURS], times[THEIRS], strict=True))

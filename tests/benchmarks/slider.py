@@ -28,7 +28,8 @@ def main():
 
 main()
 """
-WATCH = """() => new Promise((resolve, reject) => {
+WATCH = (
+    """() => new Promise((resolve, reject) => {
   const title = () => document.querySelector('%s .gtitle')?.textContent;
   const before = title();
   let start = 0;
@@ -44,7 +45,9 @@ WATCH = """() => new Promise((resolve, reject) => {
     }
   };
   look();
-})""" % CLOUD
+})"""
+    % CLOUD
+)
 
 
 def run(pairs: int, folder: Path) -> list[Line]:

@@ -55,7 +55,10 @@ class Vectors:
         self.rates: list[tuple[float, float]] = []  # seconds of ours and of .npy, per layer
         for layer in range(LAYERS):
             matrix = np.roll(self.base, layer, axis=0)
-            calls = [partial(self._write, layer, matrix), partial(np.save, self._npy(layer), matrix)]
+            calls = [
+                partial(self._write, layer, matrix),
+                partial(np.save, self._npy(layer), matrix),
+            ]
             taken = [seconds_of(call) for call in (calls if layer % 2 else calls[::-1])]
             self.rates.append(tuple(taken if layer % 2 else taken[::-1]))  # type: ignore[arg-type]
 
@@ -109,7 +112,9 @@ def run(pairs: int, folder: Path) -> list[Line]:
         made.store.relations.clear()
         forget_shards()
         found = milliseconds(times, "ours")
-        lines.append(Line("store", f"{what} / numpy", ratios(times, "ours", "plain"), bar=ratio_bar))
+        lines.append(
+            Line("store", f"{what} / numpy", ratios(times, "ours", "plain"), bar=ratio_bar)
+        )
         lines.append(Line("store", what, found, "ms", bar=unit_bar))
     made.store.close()
     return lines
@@ -117,7 +122,10 @@ def run(pairs: int, folder: Path) -> list[Line]:
 
 def _by_layer(pairs: int, ours: Callable, plain: Callable) -> dict[str, list[float]]:
     layers = {"ours": iter(range(LAYERS)), "plain": iter(range(LAYERS))}
-    calls = {"ours": lambda: ours(next(layers["ours"])), "plain": lambda: plain(next(layers["plain"]))}
+    calls = {
+        "ours": lambda: ours(next(layers["ours"])),
+        "plain": lambda: plain(next(layers["plain"])),
+    }
     return alternate(calls, min(pairs, LAYERS - 1))
 
 

@@ -3,8 +3,6 @@
 import re
 from xml.etree import ElementTree
 
-import pytest
-
 from tests.browser import drawn
 
 LASSO = [(0.02, 0.02), (0.5, 0.02), (0.5, 0.98), (0.02, 0.98)]
@@ -17,6 +15,9 @@ def slider(page, key: str = "site"):
 def test_the_cloud_travels_with_the_slider_and_the_address_keeps_the_layer(dashboard, open_page):
     page = open_page(dashboard.compare())  # a cold link to a page, not to the root
     drawn.wait_title(page, "block 2")
+    assert scroll_width(page) <= 1280
+    one, two = (drawn.chart(page, key).bounding_box() for key in ("cloud", "cka-hero"))
+    assert abs(one["y"] - two["y"]) < 2 and one["height"] == two["height"]
     before, place, axes = drawn.points(page), drawn.circles(page), drawn.axes(page)
     marked = drawn.frames(page, "cka-hero")
     assert len(before) == len(place) == 48 and marked
@@ -82,7 +83,8 @@ def test_the_inspector_lists_the_selected_and_their_neighbours_at_both_layers(da
     assert len(shown[0]) == len(shown[1]) == 8
     assert shown[0] != shown[1]
     page.get_by_role("button", name="Logit lens of row 3").click()
-    drawn.chart(page, "lens-grid")
+    words = drawn.chart(page, "lens-grid").evaluate("e => e._fullData[0].text.flat()")
+    assert len(words) % 4 == 0 and all(words)  # a token for each layer and position
     assert "tab=Logit" in page.url
 
 
@@ -133,24 +135,18 @@ def test_the_camera_saves_an_svg_that_names_the_result(dashboard, open_page):
     assert f"penultimate {key}" in text
 
 
-def test_the_lens_shows_tokens(dashboard, open_page):
-    page = open_page(dashboard.compare(tab="Logit lens", text="paris is the capital of france"))
-    grid = drawn.chart(page, "lens-grid")
-    words = grid.evaluate("e => e._fullData[0].text.flat()")
-    assert len(words) == 4 * 6 and all(words)
-    assert "paris" in grid.text_content()
-
-
-@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
-def test_nothing_is_cut_off_at_the_side(dashboard, open_page, width, height):
-    page = open_page(dashboard.compare(), width=width, height=height)
-    drawn.chart(page, "cloud")
-    wide = page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
-    assert wide[0] <= wide[1]
+def test_a_phone_shows_the_picture_before_the_bench(dashboard, open_page):
+    page = open_page(dashboard.compare(), width=390, height=844)
+    box = drawn.chart(page, "cloud").bounding_box()
+    assert box["width"] > 280 and box["x"] >= 0 and box["x"] + box["width"] <= 390
+    assert scroll_width(page) <= 390
     heading = page.get_by_role("heading", name="What changes from layer to layer?")
     heading.click(trial=True)  # nothing lies over it, not even the sidebar
-    box = drawn.chart(page, "cloud").bounding_box()
-    assert box["width"] > 280 and box["x"] >= 0 and box["x"] + box["width"] <= width
+
+
+def scroll_width(page) -> int:
+    """How wide the page is that can be scrolled to."""
+    return page.evaluate("() => document.documentElement.scrollWidth")
 
 
 def test_dark_pages_have_dark_figures(dashboard, open_page):
