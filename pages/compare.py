@@ -130,7 +130,7 @@ def _beside(bench, projection, similarity, site, colour, sites, beside) -> str |
 def _keep_up(was_playing: bool, view: tuple) -> None:
     """Draw the whole page anew where more than this fragment has to change."""
     ended = was_playing and not ui.is_playing()
-    exported = st.session_state.get("exported", view)
+    exported = st.session_state.setdefault("exported", view)
     if ended or (st.session_state.get("tab") == "Export" and exported != view):
         st.session_state["exported"] = view
         st.rerun()

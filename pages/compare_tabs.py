@@ -13,7 +13,7 @@ MEASURES = {
     "anisotropy": "Anisotropy",
     "norm": "Norm",
 }
-TABS = ("Similarity", "Profile", "Logit lens", "Projection quality", "Papers", "Export")
+TABS = ("Similarity", "Profile", "Logit lens", "Film", "Projection quality", "Papers", "Export")
 
 
 def evidence(bench, projection, similarity) -> None:
@@ -28,6 +28,8 @@ def evidence(bench, projection, similarity) -> None:
             profile_tab(bench)
         elif opened == "Logit lens":
             lens_tab(bench)
+        elif opened == "Film":
+            film_tab(bench, projection)
         elif opened == "Projection quality":
             st.markdown(projection.reading)
             ui.table(projection.tables["quality"], key="quality")
@@ -35,6 +37,15 @@ def evidence(bench, projection, similarity) -> None:
             papers_tab(bench, projection, similarity)
         else:
             export_tab(bench, projection, similarity)
+
+
+def film_tab(bench, projection) -> None:
+    """The rows on their way through depth; plays in the browser, without the server."""
+    st.caption(
+        "Press play, or drag the slider below the picture: the points travel from layer to layer."
+    )
+    fig = ui.film_figure(bench, projection, st.session_state.get("colour"))
+    ui.show(fig, key="film", alt="The rows of the projection, travelling through the layers")
 
 
 def similarity_tab(bench, similarity) -> None:

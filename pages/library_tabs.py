@@ -26,7 +26,7 @@ def jobs(found) -> None:
         [_line(job) for job in rows],
         hide_index=True,
         key="jobs",
-        height=min(420, 35 * (len(rows) + 1) + 2),
+        height=420 if len(rows) > 10 else "auto",
         column_config={
             "created": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm:ss", help="UTC"),
             "seconds": st.column_config.NumberColumn(format="%.1f", help="From start to end."),

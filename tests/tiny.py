@@ -6,10 +6,11 @@ from pathlib import Path
 import torch
 import transformers
 
-WORDS = (
+_SENTENCE = (
     "the a capital of france italy japan is paris rome tokyo red green blue dog cat runs sleeps in "
     "on over city country river and not very small large old new house tree bird sky . , ?"
-).split()
+)
+WORDS = _SENTENCE.split()
 
 _TEXT = dict(vocab_size=len(WORDS) + 4, pad_token_id=0, bos_token_id=1, eos_token_id=2)
 _VISION = dict(image_size=32, patch_size=8, num_channels=3)
@@ -30,9 +31,10 @@ def write_tokenizer(folder: Path) -> None:
 
 
 def _small(**more: object) -> dict:
-    return dict(
-        hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32
-    ) | more
+    return (
+        dict(hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32)
+        | more
+    )
 
 
 def _llama() -> torch.nn.Module:

@@ -114,12 +114,14 @@ def _scalars(one: Sample, table: pa.Table, target: Target | None) -> dict[str, S
         "probe_measure": target.measure if target else None,
         "probe_classes": len(target.classes) if target else 0,
         **_best(one.sites, columns, "probe", ("probe", "probe_low", "probe_high", "probe_control")),
-        **_best(one.sites, columns, "intrinsic_dimension",
-                ("intrinsic_dimension", "id_low", "id_high")),
-        **_best(one.sites, columns, "anisotropy",
-                ("anisotropy", "anisotropy_low", "anisotropy_high")),
+        **_best(
+            one.sites, columns, "intrinsic_dimension", ("intrinsic_dimension", "id_low", "id_high")
+        ),
+        **_best(
+            one.sites, columns, "anisotropy", ("anisotropy", "anisotropy_low", "anisotropy_high")
+        ),
         "note": notes(said),
-    }  # fmt: skip
+    }
 
 
 def _best(
@@ -228,7 +230,9 @@ SPEC = register(
         version=1,
         run=run,
         parameters=(
-            Parameter("at_most", int, 2000, "Rows to measure, at the most.", minimum=4, maximum=20000),
+            Parameter(
+                "at_most", int, 2000, "Rows to measure, at the most.", minimum=4, maximum=20000
+            ),
             Parameter(
                 "column",
                 str,

@@ -220,7 +220,7 @@ SPEC = register(
                 "at_most",
                 int,
                 0,
-                "Rows to lay out, at the most; 0 = as many as the method allows (pca 20000, umap 2000).",
+                "Rows to lay out, at the most; 0 = what the method allows (pca 20000, umap 2000).",
                 minimum=0,
                 maximum=20000,
             ),

@@ -211,7 +211,9 @@ SPEC = register(
         run=run,
         captures=2,
         parameters=(
-            Parameter("at_most", int, 1024, "Rows to compare, at the most.", minimum=4, maximum=16384),
+            Parameter(
+                "at_most", int, 1024, "Rows to compare, at the most.", minimum=4, maximum=16384
+            ),
             Parameter("batch", int, 1024, "Rows per Gram matrix.", minimum=8, maximum=1024),
             Parameter("permutations", int, 20, "Shuffles for the null.", minimum=20, maximum=1000),
             Parameter("k", int, 10, "Nearest neighbours to compare.", minimum=1, maximum=100),

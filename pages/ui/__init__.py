@@ -17,7 +17,7 @@ from ui.inspector import cloud, inspector
 from ui.opening import gate, guarded, head, workbench
 from ui.picking import pick
 from ui.playing import PACE_SECONDS, is_playing, play_button, step
-from ui.points import cloud_figure, colour_columns, sites_of
+from ui.points import cloud_figure, colour_columns, film_figure, sites_of
 from ui.selecting import selection, turn
 from ui.tables import table
 from ui.waiting import ACTIVE, answer, bar, failure, progress
@@ -38,6 +38,7 @@ __all__ = [
     "colour_columns",
     "do",
     "failure",
+    "film_figure",
     "follow",
     "forget",
     "gate",

@@ -52,7 +52,7 @@ def inspector(bench: Bench, sites: Sequence[str]) -> None:
         chosen,
         hide_index=True,
         key="inspected",
-        height=min(240, 35 * (len(rows) + 1) + 2),
+        height=240 if len(rows) > 6 else "auto",
         on_select="rerun",
         selection_mode="single-row-required",
     )

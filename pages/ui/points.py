@@ -1,5 +1,7 @@
 """Points of a projection: columns to colour by, and the cloud of a layer."""
 
+from textwrap import fill
+
 import plotly.graph_objects as go
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,12 +46,20 @@ def _points(key: str, site: str, colour: str, data: str, drawn: RowFilter):
     if drawn:
         passing = pa.array(rows_of(data, drawn), type=pa.int64())
         part = part.filter(pc.is_in(part["row"], value_set=passing))
-    rows = workbench().rows(data, part["row"].to_pylist())
+    ids = part["row"].to_pylist()
+    texts = _texts(key, data)
+    values = workbench().rows(data, ids)[colour].to_pylist() if colour else None
+    return part, values, [texts[row] for row in ids]
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _texts(key: str, data: str) -> dict[int, str]:
+    """What a point says under the pointer: the row's text in short lines, the same at each site."""
+    ids = pc.unique(kept(key).tables["projection"]["row"]).to_pylist()
     dataset = workbench().dataset(data)
     name = dataset.text_column or next(iter(dataset.columns), "row")
-    hover = [str(v)[:160] for v in rows[name].to_pylist()]
-    values = rows[colour].to_pylist() if colour else None
-    return part, values, hover
+    said = workbench().rows(data, ids)[name].to_pylist()
+    return {row: fill(str(text)[:160], 44) for row, text in zip(ids, said, strict=True)}
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
@@ -73,10 +83,26 @@ def cloud_figure(bench: Bench, projection, site: str, colour: str | None) -> go.
         provenance=projection.provenance,
         colour=values,
         colour_name=colour,
-        categories=[v for v, _ in values_of(hash, colour)] if colour else None,
+        categories=dict(values_of(hash, colour)) if colour else None,
         selected=selection(bench.data),
         hover=hover,
         limits=limits(projection.key),
     )
     # Streamlit keeps a chart's lasso by the figure's content: another number lets go of it
     return fig.update_layout(uirevision=f"projection {turn()}")
+
+
+def film_figure(bench: Bench, projection, colour: str | None) -> go.Figure:
+    """The points on their way through all layers, played in the browser."""
+    colour, hash = colour or "", bench.dataset.hash  # type: ignore[union-attr]
+    site = sites_of(projection)[0]
+    _, values, hover = _points(projection.key, site, colour, hash, None)
+    return figures.projection_film(
+        projection.tables["projection"],
+        provenance=projection.provenance,
+        colour=values,
+        colour_name=colour,
+        categories=dict(values_of(hash, colour)) if colour else None,
+        hover=hover,
+        limits=limits(projection.key),
+    )

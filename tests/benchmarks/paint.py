@@ -25,10 +25,10 @@ def run(pairs: int, folder: Path) -> list[Line]:
         for turn in range(-1, pairs):  # the first round does not count
             for title in (OURS, THEIRS) if turn % 2 else (THEIRS, OURS):
                 port = free_port()
-                ours = dashboard(port, folder / "home")
-                seconds = _seconds(
-                    opened, ours if title == OURS else empty(port, script), port, title
-                )
+                command = empty(port, script)
+                if title == OURS:
+                    command = dashboard(port, folder / "home")
+                seconds = _seconds(opened, command, port, title)
                 if turn >= 0:
                     times[title].append(seconds)
     found = tuple(a / b for a, b in zip(times[OURS], times[THEIRS], strict=True))

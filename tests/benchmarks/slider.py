@@ -1,4 +1,4 @@
-"""A step of the layer slider on the Compare page, from the key to the new picture, at 20 000 points.
+"""A step of the layer slider on the Compare page, at 20 000 points, from key to new picture.
 
 Both times are taken by the page itself: when it receives the key, and the frame after the one that
 has the new title; plotly draws points and title in one go. Rendering is by software. Steps go to
@@ -28,9 +28,8 @@ def main():
 
 main()
 """
-WATCH = (
-    """() => new Promise((resolve, reject) => {
-  const title = () => document.querySelector('%s .gtitle')?.textContent;
+WATCH = """() => new Promise((resolve, reject) => {
+  const title = () => document.querySelector('CLOUD .gtitle')?.textContent;
   const before = title();
   let start = 0;
   document.addEventListener('keydown', () => { start = performance.now(); },
@@ -45,9 +44,7 @@ WATCH = (
     }
   };
   look();
-})"""
-    % CLOUD
-)
+})""".replace("CLOUD", CLOUD)
 
 
 def run(pairs: int, folder: Path) -> list[Line]:

@@ -55,12 +55,11 @@ class Vectors:
         self.rates: list[tuple[float, float]] = []  # seconds of ours and of .npy, per layer
         for layer in range(LAYERS):
             matrix = np.roll(self.base, layer, axis=0)
-            calls = [
-                partial(self._write, layer, matrix),
-                partial(np.save, self._npy(layer), matrix),
-            ]
-            taken = [seconds_of(call) for call in (calls if layer % 2 else calls[::-1])]
-            self.rates.append(tuple(taken if layer % 2 else taken[::-1]))  # type: ignore[arg-type]
+            ours = partial(self._write, layer, matrix)
+            plain = partial(np.save, self._npy(layer), matrix)
+            first = seconds_of(ours if layer % 2 else plain)
+            second = seconds_of(plain if layer % 2 else ours)
+            self.rates.append((first, second) if layer % 2 else (second, first))
 
     def _add_dataset(self) -> Dataset:
         table = pa.table({"topic": [f"topic {t}" for t in self.topic]})

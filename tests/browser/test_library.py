@@ -78,9 +78,13 @@ def write_long(path):
 
 
 def test_an_exported_figure_opens_its_view_again(dashboard, open_page):
-    view = dashboard.compare(tab="Export", site="resid_post.0")
-    page = open_page(view)
+    page = open_page(dashboard.compare(tab="Export", site="embed"))
+    drawn.wait_title(page, "embedding")
+    drawn.settled(page)
+    page.locator(".st-key-site input[type=range]").focus()
+    page.keyboard.press("ArrowRight")  # what is saved follows the picture
     drawn.wait_title(page, "block 0")
+    page.get_by_text("site=resid_post.0").wait_for()
     with page.expect_download(timeout=60_000) as saved:
         page.get_by_role("button", name="SVG").click()
     path = saved.value.path()
