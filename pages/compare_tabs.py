@@ -45,6 +45,7 @@ def film_tab(bench, projection) -> None:
         "Press play, or drag the slider below the picture: the points travel from layer to layer."
     )
     fig = ui.film_figure(bench, projection, st.session_state.get("colour"))
+    fig.update_layout(height=680, legend_y=0.7)
     ui.show(fig, key="film", alt="The rows of the projection, travelling through the layers")
 
 
