@@ -4,6 +4,7 @@ import streamlit as st
 
 import ui
 from backend import figures
+from compare_film import film_tab
 from compare_lens import lens_tab
 
 MEASURES = {
@@ -37,16 +38,6 @@ def evidence(bench, projection, similarity) -> None:
             papers_tab(bench, projection, similarity)
         else:
             export_tab(bench, projection, similarity)
-
-
-def film_tab(bench, projection) -> None:
-    """The rows on their way through depth; plays in the browser, without the server."""
-    st.caption(
-        "Press play, or drag the slider below the picture: the points travel from layer to layer."
-    )
-    fig = ui.film_figure(bench, projection, st.session_state.get("colour"))
-    fig.update_layout(height=680, legend_y=0.7)
-    ui.show(fig, key="film", alt="The rows of the projection, travelling through the layers")
 
 
 def similarity_tab(bench, similarity) -> None:
