@@ -4,8 +4,8 @@ import streamlit as st
 
 import ui
 from backend import figures
-from compare_film import film_tab
 from compare_lens import lens_tab
+from compare_projection import film_tab, quality_tab
 
 MEASURES = {
     "probe": "Linear probe accuracy",
@@ -32,8 +32,7 @@ def evidence(bench, projection, similarity) -> None:
         elif opened == "Film":
             film_tab(bench, projection)
         elif opened == "Projection quality":
-            st.markdown(projection.reading)
-            ui.table(projection.tables["quality"], key="quality")
+            quality_tab(projection)
         elif opened == "Papers":
             papers_tab(bench, projection, similarity)
         else:

@@ -1,4 +1,4 @@
-"""The film of *Compare layers*: the rows travelling through depth."""
+"""The projection in *Compare layers*: its film through depth, and how far to trust it."""
 
 import streamlit as st
 
@@ -13,3 +13,9 @@ def film_tab(bench, projection) -> None:
     fig = ui.film_figure(bench, projection, st.session_state.get("colour"))
     fig.update_layout(height=680, legend_y=0.7)
     ui.show(fig, key="film", alt="The rows of the projection, travelling through the layers")
+
+
+def quality_tab(projection) -> None:
+    """How much of each layer's neighbourhoods the picture keeps."""
+    st.markdown(projection.reading)
+    ui.table(projection.tables["quality"], key="quality")
