@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from backend import __version__
 from backend.errors import Cancelled, UserError
@@ -152,12 +151,6 @@ def _release() -> None:
         from backend.workbench import shutdown
 
         shutdown()
-
-
-def dashboard_file() -> Path:
-    """app.py: inside the wheel, or beside the package in a checkout."""
-    packaged = Path(__file__).parent / "_dashboard" / "app.py"
-    return packaged if packaged.exists() else Path(__file__).parent.parent / "app.py"
 
 
 if __name__ == "__main__":

@@ -47,9 +47,9 @@ def start(
 
 
 def _app() -> Path:
-    from backend.cli import dashboard_file
-
-    return dashboard_file()
+    """app.py: inside the wheel, or beside the package in a checkout."""
+    packaged = Path(__file__).parent / "_dashboard" / "app.py"
+    return packaged if packaged.exists() else Path(__file__).parent.parent / "app.py"
 
 
 def _is_loopback(address: str) -> bool:
