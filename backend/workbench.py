@@ -233,14 +233,15 @@ class Workbench(Capturing):
         before = next((j for j in self.runner.live.values() if j.kind == "first"), None)
         if before is not None or not self.settings.demo or self.results():
             return before
-        pairs = (("demo:smollm2", "demo:facts"), ("demo:minilm", "demo:news"))
+        pairs = (("demo:smollm2", "demo:facts"), ("demo:minilm", "demo:films"))
         asked = [first_request(a, m, d) for m, d in pairs for a in ("projection", "similarity")]
 
         def work(job: JobContext) -> None:
             for request in asked:
                 self._run(job, request)
 
-        return self.runner.start("first", "First pictures of the demo models", {}, work)
+        title = "First pictures of the demo models"
+        return self.runner.start("first", title, {}, work, priority=-10)
 
     def resume(self) -> list[Job]:
         """Start again what the last server left unfinished; stored shards are not run again."""

@@ -14,16 +14,16 @@ TOUR = (
         "SmolLM2 135M on 1,086 prompts such as “The capital of France is”: where do answers part?",
     ),
     (
-        "How does a sentence encoder sort the news?",
+        "Where does the news part into topics?",
         "demo:minilm",
         "demo:news",
-        "MiniLM on 300 news articles: six layers from words to topics.",
+        "MiniLM on 300 news articles: six layers, from words to what they are about.",
     ),
     (
-        "What do two models see alike?",
+        "How does a sentence encoder sort films?",
         "demo:minilm",
         "demo:films",
-        "MiniLM and SmolLM2 on film titles with genre and year.",
+        "MiniLM on film titles with genre, year and ratings.",
     ),
     (
         "How deep does a digit go?",

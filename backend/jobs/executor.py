@@ -22,7 +22,7 @@ class Executor(Protocol):
 
     n_workers: int
 
-    def submit(self, function: Callable, *args: Any) -> Future: ...
+    def submit(self, function: Callable, *args: Any, priority: int = 0) -> Future: ...
 
     def close(self) -> None: ...
 
@@ -32,7 +32,8 @@ class InlineExecutor:
 
     n_workers = 1
 
-    def submit(self, function: Callable, *args: Any) -> Future:
+    def submit(self, function: Callable, *args: Any, priority: int = 0) -> Future:
+        del priority  # nothing waits here
         future: Future = Future()
         try:
             future.set_result(function(*args))
@@ -119,8 +120,9 @@ class DaskExecutor:
             ) from None
         self.n_workers = max(1, len(self._client.scheduler_info()["workers"]))
 
-    def submit(self, function: Callable, *args: Any) -> Future:
-        return self.client().submit(function, *args, pure=False)
+    def submit(self, function: Callable, *args: Any, priority: int = 0) -> Future:
+        """Queue a call; those of higher priority go first."""
+        return self.client().submit(function, *args, pure=False, priority=priority)
 
     def close(self) -> None:
         with self._lock:

@@ -34,6 +34,7 @@ class Job:
     kind: str
     title: str
     request: dict
+    priority: int = 0
     state: str = "submitted"
     done: int = 0
     total: int = 0
@@ -93,7 +94,10 @@ class JobContext:
                         exhausted = True
                         break
                     self.check()
-                    waiting.append(self.executor.submit(function, *call, self.ticker))
+                    future = self.executor.submit(
+                        function, *call, self.ticker, priority=self.job.priority
+                    )
+                    waiting.append(future)
                     if len(waiting) and waiting[0].done():
                         break
                 if not waiting:
@@ -136,14 +140,17 @@ class JobRunner:
 
     def start(
         self, kind: str, title: str, request: dict, work: Callable[[JobContext], Any],
-        *, job_id: str = "",
+        *, job_id: str = "", priority: int = 0,
     ) -> Job:  # fmt: skip
-        """Start work in a thread; an equal job that is still running is returned instead."""
+        """Start work in a thread; an equal job that is still running is returned instead.
+
+        Parts of jobs of higher `priority` run first; what nobody waits for takes a negative one.
+        """
         with self._lock:
             for job in self.live.values():
                 if job.kind == kind and job.request == request and job.state in ACTIVE:
                     return job
-            job = Job(job_id or uuid4().hex[:12], kind, title, request)
+            job = Job(job_id or uuid4().hex[:12], kind, title, request, priority=priority)
             self.live[job.id] = job
             ended = [old.id for old in self.live.values() if old.ended.is_set()]
             for old in ended[:-_KEPT]:
