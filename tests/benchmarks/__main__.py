@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -46,18 +47,19 @@ def main() -> int:
     before, lines, failed = table.machine(), [], {}
     for name in asked.names or BENCHMARKS:
         print(f"{name}: {BENCHMARKS[name]} ...", file=sys.stderr, flush=True)
-        run: Callable[[int, Path], list[Line]] = import_module(name).run
         with tempfile.TemporaryDirectory(prefix="penultimate-bench-") as folder:
             try:
+                run: Callable[[int, Path], list[Line]] = import_module(name).run
                 lines += run(asked.pairs, Path(folder))
-            except ImportError as error:  # the other tools, or playwright, are not installed
-                failed[name] = str(error)
+            except Exception as error:  # what was measured before is still worth an hour
+                traceback.print_exc()
+                failed[name] = f"{type(error).__name__}: {error}"
+        if asked.out:
+            table.save(asked.out, before, lines, failed)
     print(f"{before['date']}, {before['cores']} cores, load {before['load'][0]} before", end="")
     print(f" and {table.machine()['load'][0]} after\n\n{table.draw(lines)}")
     for name, why in failed.items():
         print(f"{name}: not run, {why}")
-    if asked.out:
-        table.save(asked.out, before, lines, failed)
     return 1 if failed else 0
 
 

@@ -130,7 +130,7 @@ def check(answers: dict[str, np.ndarray]) -> None:
     for name, theirs in answers.items():
         far = float((np.abs(ours - theirs) / scale).max())
         if not far < 1e-2:
-            raise SystemExit(f"{name} and Penultimate differ by {far:.3g} of a site's deviation.")
+            raise RuntimeError(f"{name} and Penultimate differ by {far:.3g} of a site's deviation.")
 
 
 def _plain(model: LoadedModel) -> torch.nn.Module:

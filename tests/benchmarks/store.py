@@ -166,4 +166,4 @@ def _check(what: str, ours: np.ndarray | pa.Table, plain: np.ndarray) -> None:
     """Refuse to time reads that differ."""
     found = ours["row"].to_numpy() if isinstance(ours, pa.Table) else ours
     if not np.array_equal(found, plain):
-        raise SystemExit(f"{what}: the store and numpy differ.")
+        raise RuntimeError(f"{what}: the store and numpy differ.")
