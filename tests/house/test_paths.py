@@ -55,7 +55,7 @@ def test_the_rule_finds_them(parts: tuple[str, str]):
 @pytest.mark.parametrize(
     "line",
     [
-        "https://example.org/work/1",
+        "https://example.org/home/1",
         "the share of rows at work/rest",
         "PYTHON=/path/to/python3.12",
         "/healthz",
