@@ -89,8 +89,9 @@ def test_the_inspector_lists_the_selected_and_their_neighbours_at_both_layers(da
 
 
 def cells(table) -> list[str]:
-    """The rows of a drawn table, as a screen reader hears them."""
+    """The rows of a drawn table, as a screen reader hears them; they follow its picture."""
     table.locator("canvas").first.wait_for()
+    table.locator("tbody td").first.wait_for(state="attached")
     return table.evaluate(
         """e => [...e.querySelectorAll('tbody tr')]
         .map(r => [...r.querySelectorAll('td')].map(c => c.textContent).join(' '))"""
