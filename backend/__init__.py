@@ -8,6 +8,15 @@ __version__ = "0.1.0"
 from backend.errors import UserError
 from backend.requests import CaptureAsk, RunRequest
 from backend.store.slices import Filter
+from backend.whatif import WhatIf
 from backend.workbench import Workbench, open_workbench
 
-__all__ = ["CaptureAsk", "Filter", "RunRequest", "UserError", "Workbench", "open_workbench"]
+__all__ = [
+    "CaptureAsk",
+    "Filter",
+    "RunRequest",
+    "UserError",
+    "WhatIf",
+    "Workbench",
+    "open_workbench",
+]

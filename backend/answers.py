@@ -17,7 +17,7 @@ def captures_of(request: RunRequest) -> list[CaptureAsk]:
     models = [request.model, request.other] if request.other else [request.model]
     return [
         CaptureAsk(m, request.data, request.sites, request.pooling if i == 0 else "",
-                   request.rows, request.half)
+                   request.rows, request.half, "" if i else request.whatif)
         for i, m in enumerate(models)
     ]  # fmt: skip
 

@@ -10,6 +10,7 @@ from time import monotonic
 
 from backend import work
 from backend.capture import CaptureRequest, CaptureView, Plan, make_plan
+from backend.capture.plan import USUAL_RATE
 from backend.capture.request import check_pooling, rows_of_shard
 from backend.capture.shard_task import ShardDone, ShardTask
 from backend.data.dataset import Dataset
@@ -21,6 +22,7 @@ from backend.models.sites import choose_sites
 from backend.requests import CaptureAsk
 from backend.store import catalogue
 from backend.store.vectors import shard_path
+from backend.whatif import WhatIf
 
 CHECKED_ROWS = 8  # rows of each capture that are held against the plain forward pass
 _LOCKS: dict[str, Lock] = {}
@@ -59,10 +61,11 @@ class Capturing(Library):
         pooling = ask.pooling or description["pooling"]
         check_pooling(pooling, description["modality"])
         sites = choose_sites(ask.sites, tuple(description["sites"]))
+        whatif = WhatIf.parse(ask.whatif).check(description["blocks"])
         rows = min(ask.rows or dataset.n_rows, dataset.n_rows)
         return Resolved(description, dataset, CaptureRequest(
             description["model_id"], dataset.hash, sites, pooling, rows, dataset.n_rows,
-            self.settings.max_tokens, ask.half,
+            self.settings.max_tokens, ask.half, str(whatif),
         ))  # fmt: skip
 
     def plan(self, ask: CaptureAsk) -> Plan | None:
@@ -88,7 +91,8 @@ class Capturing(Library):
 
     def submit_capture(self, ask: CaptureAsk, *, job_id: str = "") -> Job:
         """Start a capture in the background; returns the job."""
-        title = f"Capture {ask.model} on {ask.data}"
+        change = f" with {ask.whatif}" if ask.whatif else ""
+        title = f"Capture {ask.model} on {ask.data}{change}"
         return self.runner.start(
             "capture", title, ask.to_json(), lambda job: self._capture(job, ask), job_id=job_id
         )
@@ -116,7 +120,7 @@ class Capturing(Library):
         }
         return CaptureView(
             resolved.description["ref"], capture.model_id, resolved.dataset,
-            capture.pooling, capture.dtype, capture.rows, shards,
+            capture.pooling, capture.dtype, capture.rows, shards, capture.whatif,
         )  # fmt: skip
 
     def _fill(self, job: JobContext, resolved: Resolved) -> None:
@@ -153,7 +157,7 @@ class Capturing(Library):
             yield ShardTask(
                 shard, rows_of_shard(resolved.capture.of, shard), sites,
                 tuple(shard_path(self.store.home, key, shard) for key in keys), keys,
-                resolved.capture.pooling, resolved.capture.half,
+                resolved.capture.pooling, resolved.capture.half, resolved.capture.whatif,
             )  # fmt: skip
 
     def _record(self, resolved: Resolved, done: ShardDone) -> None:
@@ -164,6 +168,7 @@ class Capturing(Library):
                 self.store, key=key, model_id=capture.model_id, ref=resolved.description["ref"],
                 dataset=capture.dataset, site=site, pooling=capture.pooling,
                 dtype=capture.dtype, width=info.width, max_tokens=capture.max_tokens,
+                whatif=capture.whatif,
             )  # fmt: skip
             entries.append(catalogue.ShardEntry(key, done.shard, info))
         catalogue.put_shards(self.store, entries)
@@ -210,6 +215,14 @@ class Capturing(Library):
     def _rates(self) -> dict[str, float]:
         path = self.settings.home / "rates.json"
         return json.loads(path.read_text()) if path.exists() else {}
+
+    def seconds_for(self, model: str, tokens: float) -> float:
+        """About how long so many tokens take through a model; 0 before either is known."""
+        facts = self.model(model)
+        if facts is None:
+            return 0.0
+        rate = self._rates().get(facts["device"]) or USUAL_RATE.get(facts["device"], 0.0)
+        return 2.0 * facts["parameters"] * tokens / rate if rate else 0.0
 
     def _keep_rate(self, device: str, operations: float, seconds: float) -> None:
         """Remember operations per second; the next quote uses it."""

@@ -22,12 +22,17 @@ REPLICATIONS: tuple[tuple[str, str, str, int], ...] = (
     ("similarity", "demo:minilm", "demo:news", 256),
     ("profile", "demo:minilm", "demo:news", 256),
     ("profile", "demo:efficientnet-lite0", "demo:mnist", 1024),
+    ("depth", "demo:smollm2", "demo:problems", 24),
+    ("hops", "demo:smollm2", "demo:hops", 339),
+    ("quantization", "demo:smollm2", "demo:problems", 24),
 )
 
 
 def measure(spec: Spec, result: Result) -> list[dict]:
     """Each claim of an analysis with what this result says of it."""
     model = ", ".join(m["ref"] for m in result.provenance["models"])
+    if whatif := result.provenance.get("whatif"):
+        model += f" with {whatif}"
     rows = []
     for claim in spec.claims:
         found = claim.measure(result)
@@ -39,7 +44,7 @@ def measure(spec: Spec, result: Result) -> list[dict]:
                 "verdict": found.verdict,
                 "model": model,
                 "data": result.provenance["data_name"],
-                "n": result.provenance["n"],
+                "n": result.scalars.get("n", result.provenance["n"]),
                 "date": result.provenance["created"][:10],
                 "key": result.key[:12],
             }

@@ -43,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_capture(commands)
     for name, actions in (
-        ("models", ("list", "show", "remove")),
+        ("models", ("list", "show", "export", "remove")),
         ("data", ("list", "show", "remove")),
         ("jobs", ("list", "remove")),
         ("store", ("sizes", "verify", "pack", "sql")),
@@ -51,6 +51,8 @@ def build_parser() -> argparse.ArgumentParser:
         part = commands.add_parser(name, help=f"{', '.join(actions)} {name}")
         part.add_argument("action", nargs="?", default=actions[0], choices=actions)
         part.add_argument("what", nargs="*", help="a reference, a job, or FILE.duckdb [QUERY]")
+        if name == "models":
+            part.add_argument("--whatif", default="", metavar="CHANGE", help="bits to export with")
         _add_common(part)
     part = commands.add_parser("replicate", help="hold every finding of the papers against models")
     part.add_argument("--out", metavar="DIR", default="out/replicate")
@@ -72,6 +74,10 @@ def _add_capture_options(part: argparse.ArgumentParser) -> None:
     part.add_argument("--pool", default="", help="last, mean, cls, max, tokens or spatial")
     part.add_argument("--rows", type=int, default=0, help="a sample of so many rows (0: all)")
     part.add_argument("--half", action="store_true", help="keep vectors in half precision")
+    part.add_argument(
+        "--whatif", default="", metavar="CHANGE",
+        help="run the model changed, e.g. skip:3,5-7 or bits:4=0-9,3=10-29, joined with +",
+    )  # fmt: skip
     part.add_argument("--text-column", metavar="NAME", help="which column of a table holds texts")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from backend.errors import UserError
 from backend.jobs import Job
 from backend.requests import CaptureAsk, RunRequest
+from backend.whatif import WhatIf
 from backend.workbench import Workbench, open_workbench
 from backend.writing import check_folder, write_result
 
@@ -72,6 +73,7 @@ def run(arguments: Namespace) -> int:
         arguments.seed,
         arguments.half,
         parameters,
+        str(WhatIf.parse(arguments.whatif)),
     )
     result = workbench.stored(request) or _watch(workbench, workbench.submit_run(request))
     print(result.reading)
@@ -86,8 +88,9 @@ def capture(arguments: Namespace) -> int:
     workbench = _open(arguments)
     data = _bring(workbench, arguments, arguments.data)
     ask = CaptureAsk(
-        arguments.model, data, arguments.sites, arguments.pool, arguments.rows, arguments.half
-    )
+        arguments.model, data, arguments.sites, arguments.pool, arguments.rows, arguments.half,
+        str(WhatIf.parse(arguments.whatif)),
+    )  # fmt: skip
     _watch(workbench, workbench.submit_model(arguments.model))
     if plan := workbench.plan(ask):
         print(plan.quote(), file=sys.stderr)
@@ -115,6 +118,12 @@ def models(arguments: Namespace) -> int:
         rows += [(ref, m["title"]) for ref, m in known.items() if not ref.startswith("demo:")]
         for ref, title in rows:
             print(f"{ref:28} {title}{'  (ready)' if ref in known else ''}")
+        return 0
+    if arguments.action == "export":
+        ref, *target = _named(arguments, "models", "REF FOLDER")
+        if len(target) != 1:
+            raise UserError("`models export` needs a folder.", "Add REF FOLDER.")
+        print(_watch(workbench, workbench.submit_export(ref, arguments.whatif, target[0])))
         return 0
     for ref in _named(arguments, "models", "REF"):
         if arguments.action == "show":

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field
 class RunRequest:
     """An analysis of one model (or two) on one data set.
 
-    `pooling` and `rows` may be empty: the model's own pooling, and all rows.
+    `pooling` and `rows` may be empty: the model's own pooling, and all rows. `whatif` changes the
+    first model; a second one is taken as it is.
     """
 
     analysis: str
@@ -20,6 +21,7 @@ class RunRequest:
     seed: int = 0
     half: bool = False
     parameters: dict = field(default_factory=dict)
+    whatif: str = ""  # text of a what-if, see backend/whatif/values.py
 
     def to_json(self) -> dict:
         return asdict(self)
@@ -35,6 +37,7 @@ class CaptureAsk:
     pooling: str = ""
     rows: int = 0
     half: bool = False
+    whatif: str = ""
 
     def to_json(self) -> dict:
         return asdict(self)

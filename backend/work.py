@@ -4,6 +4,7 @@ The last argument is always the job's Ticker. Heavy libraries are imported here,
 """
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from backend.data.dataset import Dataset, open_dataset
 from backend.jobs.ticks import Ticker
 from backend.models.sources import ModelSource, find_source
 from backend.settings import Settings
+from backend.whatif import WhatIf
 
 
 def warm_up(ticker: Ticker) -> str:
@@ -64,14 +66,16 @@ def capture_shard(
     """One shard of a capture; `place` = (rows before it, rows of the job), for the progress."""
     from backend.capture import shard
     from backend.models.loading import SHELF
+    from backend.whatif.applying import applied
 
     ticker.check()
     model = SHELF.get(source, settings)
-    return shard.capture_shard(
-        model, open_dataset(folder), task,
-        max_tokens=settings.max_tokens, budget=budget,
-        advance=lambda done: ticker.progress(place[0] + done, place[1]),
-    )  # fmt: skip
+    with applied(model, WhatIf.parse(task.whatif)):
+        return shard.capture_shard(
+            model, open_dataset(folder), task,
+            max_tokens=settings.max_tokens, budget=budget,
+            advance=lambda done: ticker.progress(place[0] + done, place[1]),
+        )  # fmt: skip
 
 
 def verify_capture(
@@ -83,15 +87,20 @@ def verify_capture(
     """
     from backend.capture.verify import verify
     from backend.models.loading import SHELF
+    from backend.whatif.applying import applied
 
     ticker.check()
     few = replace(view, n=n_rows)
     rows = few.rows()
     stored = {site: few.vectors(site) for site in few.sites}
-    check = verify(
-        SHELF.get(source, settings), view.dataset, rows, stored, view.pooling,
-        half=view.dtype == "float16",
-    )  # fmt: skip
+    model = SHELF.get(source, settings)
+    whatif = WhatIf.parse(view.whatif)
+    gone = frozenset(i for i, parts in whatif.skipped.items() if "layer" in parts)
+    with applied(model, whatif):
+        check = verify(
+            model, view.dataset, rows, stored, view.pooling,
+            half=view.dtype == "float16", skipped=gone,
+        )  # fmt: skip
     return check.to_json() | {"sites_checked": list(few.sites)}
 
 
@@ -104,12 +113,17 @@ def analyse(
 
     spec = load_all()[key]
     assert spec.run is not None, f"{key} is a suite; the workbench runs its parts"
-    extra: dict = {}
-    if spec.needs_model and source is not None:
-        from backend.models.loading import SHELF
+    call = partial(spec.run, views, seed=seed, progress=ticker.progress, **parameters)
+    if not spec.needs_model or source is None:
+        return call()
+    from backend.models.loading import SHELF
+    from backend.whatif.applying import applied
 
-        extra["model"] = SHELF.get(source, settings)
-    return spec.run(views, seed=seed, progress=ticker.progress, **parameters, **extra)
+    model, whatif = SHELF.get(source, settings), WhatIf.parse(views[0].whatif)
+    if spec.compares:
+        return call(model=model, whatif=whatif)
+    with applied(model, whatif):
+        return call(model=model)
 
 
 def estimate_tokens(dataset: Dataset, *, sample: int = 256) -> float:
@@ -118,3 +132,33 @@ def estimate_tokens(dataset: Dataset, *, sample: int = 256) -> float:
         return 200.0
     rows = np.linspace(0, dataset.n_rows - 1, min(sample, dataset.n_rows)).astype(np.int64)
     return max(4.0, float(np.mean([len(t) for t in dataset.texts(rows)])) / 4.0)
+
+
+def fqn_config(settings: Settings, source: ModelSource, whatif: WhatIf, ticker: Ticker) -> dict:
+    """A what-if's bits by the full names of the modules, without loading weights."""
+    from backend.models.loading import dissect, open_model, read_config
+    from backend.models.taps import find_blocks
+    from backend.whatif.quantized_export import fqn_config as as_config
+    from backend.whatif.quantizer import linear_weights
+
+    config = read_config(source)
+    model = open_model(source, config, settings, weights=False)
+    trunk, _, family = dissect(model, config, source.ref)
+    blocks = find_blocks(trunk, family.blocks)
+    (edit,) = whatif.check(len(blocks)).edits
+    full = {id(module): name for name, module in model.named_modules()}
+    names = {
+        layer: [full[id(module)] for module in linear_weights(blocks[layer]).values()]
+        for layer in whatif.bits
+    }
+    return as_config(whatif.bits, names, group=edit.group, symmetric=edit.symmetric)  # type: ignore[union-attr]
+
+
+def export_model(
+    settings: Settings, source: ModelSource, whatif: WhatIf, target: Path, ticker: Ticker
+) -> Path:
+    """Write a model with rounded weights as a folder; returns it."""
+    from backend.models.loading import load
+    from backend.whatif.quantized_export import export_folder
+
+    return export_folder(load(source, settings), whatif, target)

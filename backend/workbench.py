@@ -1,12 +1,11 @@
 """The workbench: the one object that pages, notebooks and the command line talk to."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -16,24 +15,22 @@ from backend.analyses import load_all
 from backend.analyses.result import Result
 from backend.analyses.spec import Spec
 from backend.answers import captures_of, merge, parts_of, suite_key, versions
-from backend.capturing import Capturing, Resolved
+from backend.assigning import Assigning
+from backend.capturing import Resolved
 from backend.claims import measure
 from backend.data.dataset import Dataset
 from backend.errors import AnalysisError, UserError
-from backend.jobs import ACTIVE, Job, JobContext
+from backend.jobs import Job, JobContext
 from backend.keys import digest
 from backend.requests import CaptureAsk, RunRequest, first_request
 from backend.settings import load_settings
-from backend.store import catalogue, jobs, results
+from backend.store import jobs, results
 from backend.store.neighbours import nearest
-from backend.store.pack import pack
-from backend.store.sizes import Sizes, sizes
 from backend.store.slices import Filter, select, values_of
-from backend.store.sql import query
-from backend.store.views import list_views, put_view
+from backend.whatif import WhatIf
 
 
-class Workbench(Capturing):
+class Workbench(Assigning):
     """Models, data, captures, analyses and jobs over one store.
 
     All methods may be called from several threads. Equal questions are answered from the store.
@@ -43,11 +40,12 @@ class Workbench(Capturing):
 
     def run(
         self, analysis: str, *, model: str, data: str, other: str = "", sites: str = "all",
-        pooling: str = "", rows: int = 0, seed: int = 0, half: bool = False, **parameters: object,
+        pooling: str = "", rows: int = 0, seed: int = 0, half: bool = False,
+        whatif: WhatIf | str = "", **parameters: object,
     ) -> Result:  # fmt: skip
         """An analysis with everything it needs: fetches, captures and computes what is missing."""
         request = RunRequest(
-            analysis, model, data, other, sites, pooling, rows, seed, half, parameters
+            analysis, model, data, other, sites, pooling, rows, seed, half, parameters, str(whatif)
         )
         return self.stored(request) or self.runner.wait(self.submit_run(request))
 
@@ -168,7 +166,8 @@ class Workbench(Capturing):
                        for a in asks],
             "data": first.dataset, "data_name": asks[0].dataset.name, "data_ref": request.data,
             "pooling": first.pooling, "dtype": first.dtype, "sites": request.sites,
-            "n": first.rows, "of": first.of, "max_tokens": first.max_tokens, "whatif": "",
+            "n": first.rows, "of": first.of, "max_tokens": first.max_tokens,
+            "whatif": first.whatif,
             "seed": request.seed, "parameters": spec.parse(request.parameters),
             "oracle": [{k: o[k] for k in ("verdict", "largest", "top1", "rows")} if o else None
                        for o in oracle],
@@ -211,23 +210,6 @@ class Workbench(Capturing):
 
     # Jobs
 
-    def cancel(self, job: str) -> None:
-        """Ask a job to stop."""
-        self.runner.cancel(job)
-
-    def jobs(self) -> list[dict]:
-        """Every job that is remembered, the newest first; live ones with their progress."""
-        records = [asdict(row) for row in jobs.list_jobs(self.store)]
-        for record in records:
-            if live := self.runner.live.get(record["id"]):
-                record |= {
-                    "state": live.state, "done": live.done, "total": live.total,
-                    "message": live.message, "seconds_left": live.seconds_left,
-                }  # fmt: skip
-            elif record["state"] in ACTIVE:  # of a server that is gone: the store admits one
-                record["state"] = "interrupted"
-        return records
-
     def begin(self) -> Job | None:
         """On an empty store: fetch the first demos and compute their first pictures, in turn."""
         before = next((j for j in self.runner.live.values() if j.kind == "first"), None)
@@ -260,94 +242,9 @@ class Workbench(Capturing):
                     jobs.update_job(self.store, record.id, state="failed", error=why)
         return started
 
-    def live_job(self, job: str) -> Job | None:
-        """A job of this server, with its live progress."""
-        return self.runner.live.get(job)
-
-    def live_jobs(self) -> list[Job]:
-        """The jobs that are under way."""
-        return [job for job in self.runner.live.values() if job.state in ("submitted", "running")]
-
-    def forget_job(self, job: str) -> None:
-        """Remove a job that has ended from the list."""
-        jobs.delete_job(self.store, job)
-
     def warm_up(self) -> None:
         """Have the worker import its libraries while the reader reads."""
         self.runner.start("warm-up", "Warm up the worker", {}, lambda job: job.call(work.warm_up))
-
-    # What is remembered besides
-
-    def results(self) -> list[dict]:
-        """Stored results without their tables, the newest first."""
-        return results.list_results(self.store)
-
-    def remove_result(self, key: str) -> None:
-        """Forget a result; it can be computed again."""
-        results.delete_result(self.store, key)
-
-    def sizes(self) -> Sizes:
-        """Bytes on disk: models, data, captures, results."""
-        return sizes(self.store)
-
-    def submit_snapshot(self) -> Job:
-        """Pack rows, results and vectors into one portable file that SQL can be asked of."""
-
-        def work(job: JobContext) -> Path:
-            job.report(0, 0, "packing")
-            target = self.settings.home / "snapshots" / f"{uuid4().hex[:8]}.duckdb"
-            target.parent.mkdir(exist_ok=True)
-            pack(self.store, target)
-            for old in target.parent.glob("*.duckdb"):
-                if old != target:
-                    old.unlink()
-            return target
-
-        return self.runner.start("snapshot", "Make a snapshot", {}, work)
-
-    def snapshot(self) -> Path | None:
-        """The newest snapshot, if there is one."""
-        return next((self.settings.home / "snapshots").glob("*.duckdb"), None)
-
-    def query(self, text: str) -> pa.Table:
-        """Ask the snapshot in SQL; read-only, limited in time and rows."""
-        snapshot = self.snapshot()
-        if snapshot is None:
-            raise UserError("There is no snapshot to query.", "Make one first.")
-        return query(snapshot, text)
-
-    def captures(self) -> tuple[catalogue.CaptureRow, ...]:
-        """What is captured, one entry per site, the newest first."""
-        return catalogue.list_captures(self.store)
-
-    def capture_groups(self) -> list[dict]:
-        """Captures as the storage page lists them: one line per model, data, pooling and dtype."""
-        names = {d.hash: d.name for d in self.datasets()}
-        groups: dict[tuple, dict] = {}
-        for row in self.captures():
-            group = groups.setdefault((row.model_id, row.dataset, row.pooling, row.dtype), {
-                "model": row.ref, "data": names.get(row.dataset, row.dataset[:12]),
-                "pooling": row.pooling, "dtype": row.dtype, "sites": 0, "vectors": 0, "MB": 0.0,
-                "keys": [],
-            })  # fmt: skip
-            group["sites"] += 1
-            group["vectors"] += row.n_vectors
-            group["MB"] = round(group["MB"] + row.bytes / 1e6, 2)
-            group["keys"].append(row.key)
-        return list(groups.values())
-
-    def remove_captures(self, keys: list[str]) -> None:
-        """Delete captured vectors; they can be captured again."""
-        catalogue.delete_captures(self.store, keys)
-
-    def remember_view(self, key: str, page: str) -> None:
-        """Keep the address of the view that showed a result, to reopen it from its figure."""
-        put_view(self.store, key=key, page=page.partition("?")[0], query=page.partition("?")[2])
-
-    def view_of_key(self, key: str) -> str | None:
-        """The address of the view that showed a result; `key` may be its first 12 digits."""
-        found = next((v for v in list_views(self.store) if v.key.startswith(key)), None)
-        return f"{found.page}?{found.query}" if found else None
 
     def claims(self, shown: Sequence[Result]) -> list[dict]:
         """The papers' findings beside what these results say."""

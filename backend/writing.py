@@ -12,7 +12,7 @@ import pyarrow.parquet
 
 from backend import figures
 from backend.analyses.result import Result
-from backend.errors import StoreError, UserError
+from backend.errors import AnalysisError, StoreError, UserError
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -83,23 +83,63 @@ def _fill(part: Path, result: Result) -> list[str]:
 
 
 def _drawings(result: Result) -> Iterator[tuple[str, Callable[[], "go.Figure"]]]:
-    """The figures that suit the result's tables, alone or of a suite: name and how to draw it."""
-    tables = result.tables
-    if "similarity" in tables:
-        yield "similarity", lambda: figures.cka_map(result)
-    if "projection" in tables:
-        table = tables["projection"]
-        parts = result.provenance.get("parts") or {}
-        said = parts.get("projection", result.provenance)
-        sites = figures.sort_sites(table["site"].unique().to_pylist())
-        yield "projection", lambda: figures.projection_map(table, site=sites[-1], provenance=said)
-        if len(sites) > 1:
-            yield "projection-film", lambda: figures.projection_film(table, provenance=said)
-    if "profile" in tables:
-        yield "profile", lambda: figures.profile_lines(result)
-    if "lens" in tables and tables["lens"].num_rows:
-        row = tables["lens"]["row"][0].as_py()
-        yield "lens", lambda: figures.lens_grid(result, row)
+    """The figures that suit the result, or the parts of a suite: name and how to draw it."""
+    for analysis in result.provenance.get("parts") or (result.analysis,):
+        for name, (table, draw) in _FIGURES.get(analysis, {}).items():
+            if table in result.tables:
+                yield name, lambda draw=draw: draw(result)
+
+
+def _projection(result: Result, *, film: bool) -> "go.Figure":
+    table = result.tables["projection"]
+    parts = result.provenance.get("parts") or {}
+    said = parts.get("projection", result.provenance)
+    if film:
+        return figures.projection_film(table, provenance=said)
+    sites = figures.sort_sites(table["site"].unique().to_pylist())
+    return figures.projection_map(table, site=sites[-1], provenance=said)
+
+
+def _lens(result: Result) -> "go.Figure":
+    rows = result.tables["lens"]["row"]
+    if not len(rows):
+        raise AnalysisError("The lens read no text.", "Give a text.")
+    return figures.lens_grid(result, rows[0].as_py())
+
+
+# analysis -> name of the file -> the table it draws, and how; figures are loaded when they draw
+_FIGURES: dict[str, dict[str, tuple[str, Callable[[Result], "go.Figure"]]]] = {
+    "similarity": {"similarity": ("similarity", lambda r: figures.cka_map(r))},
+    "projection": {
+        "projection": ("projection", lambda r: _projection(r, film=False)),
+        "projection-film": ("projection", lambda r: _projection(r, film=True)),
+    },
+    "profile": {"profile": ("profile", lambda r: figures.profile_lines(r))},
+    "lens": {"lens": ("lens", _lens)},
+    "depth": {
+        "contributions": ("layers", lambda r: figures.depth_contributions(r)),
+        "directions": ("layers", lambda r: figures.depth_contributions(r, measure="cosine")),
+        "skip-current": ("skip", lambda r: figures.depth_skip_map(r)),
+        "skip-future": ("skip", lambda r: figures.depth_skip_map(r, mode="future")),
+        "output": ("output", lambda r: figures.depth_output_bars(r)),
+        "lens": ("lens", lambda r: figures.depth_lens(r)),
+    },
+    "hops": {"scores": ("scores", lambda r: figures.depth_scores(r))},
+    "maps": {
+        "erasure": ("erasure", lambda r: figures.erasure_map(r)),
+        "attribution": ("attribution", lambda r: figures.attribution_map(r)),
+    },
+    "layer_map": {"map": ("map", lambda r: figures.layer_map(r))},
+    "quantization": {
+        "curve": ("curve", lambda r: figures.budget_curve(r)),
+        "scores": ("scores", lambda r: figures.layer_scores(r)),
+        "widths": ("widths", lambda r: figures.width_lines(r)),
+    },
+    "whatif": {
+        "next": ("next", lambda r: figures.next_tokens(r)),
+        "tokens": ("tokens", lambda r: figures.token_losses(r)),
+    },
+}
 
 
 def _move(part: Path, folder: Path, names: list[str]) -> list[Path]:

@@ -5,15 +5,10 @@ import streamlit as st
 import ui
 from backend import figures
 from compare_lens import lens_tab
+from compare_profile import profile_tab
 from compare_projection import film_tab, quality_tab
 
-MEASURES = {
-    "probe": "Linear probe accuracy",
-    "intrinsic_dimension": "Intrinsic dimension",
-    "effective_rank": "Effective rank",
-    "anisotropy": "Anisotropy",
-    "norm": "Norm",
-}
+AS_IT_IS = "the model as it is"
 TABS = ("Similarity", "Profile", "Logit lens", "Film", "Projection quality", "Papers", "Export")
 
 
@@ -53,16 +48,19 @@ def similarity_tab(bench, similarity) -> None:
         "overlap, k = 10, cosine.",
     )
     models = [o.ref for o in ui.workbench().offers("model") if o.kind in ("", bench.kind)]
+    unchanged = [AS_IT_IS] if bench.whatif else []
+    ui.forget("other", ["itself", *unchanged, *models])
     other = right.selectbox(
         "Against",
-        ["itself", *models],
+        ["itself", *unchanged, *models],
         key="other",
         bind="query-params",
         help="A second model on the same rows.",
     )
     result = similarity
     if other != "itself":
-        result = ui.answer(bench.request("similarity", other=other), what=f"Against {other}")
+        named = bench.model if other == AS_IT_IS else other
+        result = ui.answer(bench.request("similarity", other=named), what=f"Against {other}")
     if result is None:
         return
     if other != "itself":
@@ -90,37 +88,6 @@ def _maps(result, value: str) -> None:
             alt=f"Similarity of {site} with every layer, with interval and null",
         )
     ui.table(result.tables["similarity"], key="similarity-table")
-
-
-def profile_tab(bench) -> None:
-    """One measure over depth, with its interval and control."""
-    left, right = st.columns(2)
-    measure = left.selectbox(
-        "Measure",
-        list(MEASURES),
-        key="profile",
-        bind="query-params",
-        help="; ".join(f"{k}: {v}" for k, v in MEASURES.items()) + ". Hover over the table's "
-        "heads for what each one means.",
-    )
-    columns = ["best", *(c for c in bench.dataset.columns if c != bench.dataset.text_column)]
-    ui.forget("probe", columns)
-    column = right.selectbox(
-        "Probe for",
-        columns,
-        key="probe",
-        bind="query-params",
-        help="best: the column that can be told apart best. A ridge classifier, cross-validated; "
-        "the control repeats it with shuffled labels.",
-    )
-    wanted = "" if column == "best" else column
-    result = ui.answer(bench.request("profile", column=wanted), what="The profile of the layers")
-    if result is None:
-        return
-    st.markdown(f"**{result.reading}**")
-    fig = figures.profile_lines(result, measure)
-    ui.show(fig, key="profile-lines", alt=f"{MEASURES[measure]} over depth")
-    ui.table(result.tables["profile"], key="profile-table")
 
 
 def papers_tab(bench, projection, similarity) -> None:

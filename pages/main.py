@@ -26,6 +26,7 @@ def main() -> None:
             ],
             "Look": [
                 st.Page("compare.py", title="Compare layers", icon=":material/stacked_line_chart:"),
+                st.Page("whatif.py", title="Skip and quantize", icon=":material/tune:"),
             ],
         }
     ).run()

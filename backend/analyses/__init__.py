@@ -7,7 +7,10 @@ from importlib import import_module
 
 from backend.analyses.spec import REGISTRY, Spec
 
-ANALYSES = ("similarity", "projection", "profile", "lens", "layers")
+ANALYSES = (
+    *("similarity", "projection", "profile", "lens", "layers"),
+    *("depth", "hops", "quantization", "whatif"),
+)
 
 
 def load_all() -> dict[str, Spec]:

@@ -74,6 +74,7 @@ class Spec:
     kinds: tuple[str, ...] = ("text", "image", "audio")
     captures: int = 1  # how many it takes at the most; 0 = only model and data
     needs_model: bool = False
+    compares: bool = False  # it takes the what-if itself; the others run under it
     parameters: tuple[Parameter, ...] = ()
     claims: tuple[Claim, ...] = field(default=())
     parts: tuple[str, ...] = ()  # a suite: the analyses whose tables it puts together

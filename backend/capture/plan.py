@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from backend.capture.request import CaptureRequest, shard_rows
 
-_RATE = {"cpu": 6e10, "mps": 1e12, "cuda": 4e13}  # multiply-adds x 2 per second, before measuring
+# Operations (multiply and add count as two) per second, before this machine was measured.
+USUAL_RATE = {"cpu": 6e10, "mps": 1e12, "cuda": 4e13}
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def make_plan(
         min(size, request.of - shard * size) * len(sites) * positions for shard, sites in missing
     )
     operations = 2.0 * parameters * tokens_per_row * rows
-    speed = rate or _RATE.get(device.partition(":")[0], _RATE["cpu"])
+    speed = rate or USUAL_RATE.get(device.partition(":")[0], USUAL_RATE["cpu"])
     return Plan(
         request, tuple(missing), rows, min(request.rows, request.of),
         round(vectors * width * (2 if request.half else 4)), operations / speed, rate is not None,

@@ -12,6 +12,7 @@ from backend.errors import CaptureError, DataError
 from backend.models.hooks import reading
 from backend.models.inputs import Batch, Prepared
 from backend.models.loading import LoadedModel
+from backend.models.memory import is_out_of_memory
 from backend.store.vectors import write_shard
 
 _BATCH = {"cpu": 1024, "cuda": 32_768, "mps": 8192}  # padded tokens in a batch
@@ -54,15 +55,6 @@ def batches(lengths: np.ndarray, budget: int, *, equal: bool = False) -> list[np
         out.append(chunk)
         start += len(chunk)
     return out
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that a smaller batch may work."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError)
-        and ("out of memory" in text or "can't allocate memory" in text)
-    )
 
 
 class Collector:

@@ -19,6 +19,7 @@ class ShardTask:
     keys: tuple[str, ...]
     pooling: str
     half: bool = False
+    whatif: str = ""  # text of the change that the model runs under
 
 
 @dataclass(frozen=True)

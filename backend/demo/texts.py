@@ -39,8 +39,8 @@ def facts(files: Mapping[str, Path]) -> Material:
     rows = [
         {"text": _prompt(relation, name), "subject": name, "relation": relation,
          "answer": answer, "region": country["region"]}
-        for name, country in sorted(_countries(files["countryinfo"] / "countryinfo" / "data"))
-        for relation, answer in _answers(country)
+        for name, country in sorted(countries_in(files["countryinfo"] / "countryinfo" / "data"))
+        for relation, answer in answers_of(country)
     ]  # fmt: skip
     return Material(pa.Table.from_pylist(rows), text_column="text")
 
@@ -50,7 +50,7 @@ def _prompt(relation: str, name: str) -> str:
     return text[0].upper() + text[1:]
 
 
-def _countries(folder: Path) -> Iterator[tuple[str, dict]]:
+def countries_in(folder: Path) -> Iterator[tuple[str, dict]]:
     """Countries and territories by the name that a sentence would use; each once."""
     seen = set()
     for path in sorted(folder.glob("*.json")):
@@ -65,7 +65,8 @@ def _countries(folder: Path) -> Iterator[tuple[str, dict]]:
         yield (f"the {name}" if name in WITH_ARTICLE else name), country
 
 
-def _answers(country: dict) -> Iterator[tuple[str, str]]:
+def answers_of(country: dict) -> Iterator[tuple[str, str]]:
+    """Relation and answer for what the package knows of a country."""
     if country.get("capital") and isinstance(country["capital"], str):
         yield "capital", country["capital"]
     currencies = [CURRENCIES[code] for code in country.get("currencies", ()) if code in CURRENCIES]

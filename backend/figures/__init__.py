@@ -8,8 +8,11 @@ from importlib import import_module
 from typing import Any
 
 _MODULE_OF = {
+    "ACCENTS": "palette",
     "PLOTLY_CONFIG": "theme",
+    "attribution_map": "depth_maps",
     "axis_limits": "cloud",
+    "budget_curve": "budget",
     "bundle": "archive",
     "caption": "archive",
     "category_colours": "palette",
@@ -17,17 +20,27 @@ _MODULE_OF = {
     "cka_profile": "similarity",
     "close": "browser",
     "code": "archive",
+    "depth_contributions": "depth",
+    "depth_lens": "depth",
+    "depth_output_bars": "skipping",
+    "depth_scores": "difficulty",
+    "depth_skip_map": "skipping",
+    "erasure_map": "depth_maps",
     "finish": "theme",
     "layer_label": "sites",
+    "layer_map": "depth_maps",
+    "layer_scores": "quantization",
     "layer_strip": "strip",
     "lens_bars": "lens",
     "lens_grid": "lens",
     "lens_ranks": "lens",
+    "next_tokens": "whatif",
     "profile_lines": "profile",
     "projection_film": "film",
     "projection_map": "projection",
     "read_provenance": "record",
     "save_all": "export",
+    "score_scatter": "agreement",
     "set_mode": "theme",
     "site_label": "sites",
     "sort_sites": "sites",
@@ -37,6 +50,8 @@ _MODULE_OF = {
     "to_pdf": "export",
     "to_png": "export",
     "to_svg": "export",
+    "token_losses": "whatif",
+    "width_lines": "widths",
 }
 
 

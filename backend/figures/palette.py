@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 BASELINE = "#5B7A99"  # grey-blue: the model as it is
 WHATIF = "#D98200"  # amber: the model with a change
 SELECTED = "#CF2E6F"  # the one accent for what is selected
+ACCENTS = (BASELINE, WHATIF, SELECTED)
 CONTROL = "#8A949E"  # grey: nulls, controls, "other"
 UNSELECTED = "#AEB6BE"
 MUTED = "#74808C"  # small print, readable on light and dark

@@ -10,11 +10,15 @@ from backend.figures.sites import site_ticks
 
 STATES = {  # state: fill, edge, words
     "captured": (palette.BASELINE, palette.BASELINE, "captured"),
+    "plain": (palette.BASELINE, palette.BASELINE, "as it is"),
     "running": (palette.fade(palette.BASELINE, 0.4), palette.BASELINE, "being captured"),
     "missing": ("rgba(0,0,0,0)", palette.CONTROL, "not captured"),
     "skipped": (palette.WHATIF, palette.WHATIF, "skipped (what-if)"),
+    "skipped attention": ("rgba(0,0,0,0)", palette.WHATIF, "attention skipped (what-if)"),
+    "skipped MLP": ("rgba(0,0,0,0)", palette.WHATIF, "MLP skipped (what-if)"),
     "selected": (palette.SELECTED, palette.SELECTED, "selected"),
 }
+HALVES = {"skipped attention": "line-ne", "skipped MLP": "line-nw"}  # one stroke of the cross
 HEIGHT = 64
 
 
@@ -26,7 +30,7 @@ def layer_strip(states: Sequence[Mapping[str, object]]) -> go.Figure:
     Parameters
     ----------
     states : for each site in order `site`, `label`, `state` (a key of `STATES`), and optionally
-        `bits`, which is written inside the square in the what-if colour.
+        `bits`, which is written inside the square; its edge turns to the what-if's colour.
     """
     for one in states:
         if one["state"] not in STATES:
@@ -35,6 +39,8 @@ def layer_strip(states: Sequence[Mapping[str, object]]) -> go.Figure:
                 f"Use: {', '.join(STATES)}.",
             )
     fig = go.Figure(_squares(states))
+    if any(one["state"] in HALVES for one in states):
+        fig.add_trace(_strokes(states))
     at, text = site_ticks([str(one["site"]) for one in states], most=12, depth=False)
     fig.update_xaxes(
         tickvals=at,
@@ -61,27 +67,79 @@ def layer_strip(states: Sequence[Mapping[str, object]]) -> go.Figure:
 
 def _squares(states: Sequence[Mapping[str, object]]) -> go.Scatter:
     n = len(states)
-    size = max(7, min(20, 620 // max(n, 1)))
     kinds = [STATES[str(one["state"])] for one in states]
-    labels = [theme.plain(one.get("label") or one["site"]) for one in states]
+    lowered = [one.get("bits") is not None and one["state"] != "skipped" for one in states]
     return go.Scatter(
         x=list(range(n)),
         y=[0] * n,
         mode="markers+text",
         customdata=[str(one["site"]) for one in states],
-        text=["" if one.get("bits") is None else str(one["bits"]) for one in states],
-        textfont={"size": max(8, size // 2), "color": palette.WHATIF},
-        hovertext=[f"{label}: {kind[2]}" for label, kind in zip(labels, kinds, strict=True)],
+        text=[str(one["bits"]) if low else "" for one, low in zip(states, lowered, strict=True)],
+        textfont={
+            "size": 10 if n <= 40 else 8,
+            "weight": 700,
+            "color": [_ink(str(one["state"])) for one in states],
+        },
+        hovertext=[_words(one, low) for one, low in zip(states, lowered, strict=True)],
         hovertemplate="%{hovertext}<extra></extra>",
         marker={
             "symbol": [_symbol(str(one["state"])) for one in states],
-            "size": size,
-            "color": [kind[0] for kind in kinds],
-            "line": {"width": 1.5, "color": [kind[1] for kind in kinds]},
+            "size": _size(n),
+            "color": [_fill(str(s["state"]), low) for s, low in zip(states, lowered, strict=True)],
+            "line": {
+                "width": [2 if low else 1.5 for low in lowered],
+                "color": [
+                    palette.WHATIF if low else kind[1]
+                    for kind, low in zip(kinds, lowered, strict=True)
+                ],
+            },
         },
         selected={"marker": {"opacity": 1}},
         unselected={"marker": {"opacity": 1}},
     )
+
+
+def _strokes(states: Sequence[Mapping[str, object]]) -> go.Scatter:
+    """One stroke over each square of which one half is skipped; clicks go to the square."""
+    half = [(i, HALVES[str(s["state"])]) for i, s in enumerate(states) if s["state"] in HALVES]
+    under = [
+        palette.fade(palette.WHATIF, 1 if states[i].get("bits") is None else 0.5) for i, _ in half
+    ]
+    return go.Scatter(
+        x=[i for i, _ in half],
+        y=[0] * len(half),
+        mode="markers",
+        name="half skipped",
+        marker={
+            "symbol": [symbol for _, symbol in half],
+            "size": _size(len(states)),
+            "line": {"width": 2, "color": under},
+        },
+        hoverinfo="skip",
+        zorder=-1,  # numbers stay in front
+        unselected={"marker": {"opacity": 1}},
+    )
+
+
+def _size(n: int) -> int:
+    return max(7, min(20, 620 // max(n, 1)))
+
+
+def _words(one: Mapping[str, object], lowered: bool) -> str:
+    label = theme.plain(one.get("label") or one["site"])
+    bits = f", {theme.plain(one['bits'])} bits" if lowered else ""
+    return f"{label}: {STATES[str(one['state'])][2]}{bits}"
+
+
+def _ink(state: str) -> str:
+    """The colour of the number of bits: it reads on the square, on white and on the dark page."""
+    return "#FFFFFF" if state in ("captured", "plain", "selected") else palette.MUTED
+
+
+def _fill(state: str, lowered: bool) -> str:
+    if lowered and state == "running":
+        return palette.fade(palette.BASELINE, 0.2)
+    return STATES[state][0]
 
 
 def _symbol(state: str) -> str:

@@ -31,6 +31,7 @@ class Family:
     main: str = ""
     skip: str = ""
     pooling: str = "mean"  # what the page proposes
+    sublayers_add: bool = False  # attention and MLP return the stream with their part added
     note: str = ""
 
 
@@ -56,7 +57,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("GPT-2", ("gpt2", "gpt_bigcode", "gpt_neo", "gptj"), "text", "h", "attn", "mlp", "ln_f",
            pooling="last"),
     Family("BLOOM and Falcon", ("bloom", "falcon"), "text", "h", "self_attention", "mlp", "ln_f",
-           pooling="last",
+           pooling="last", sublayers_add=True,
            note="the MLP of these models returns the stream with its own part already added"),
     Family("GPT-NeoX and Pythia", ("gpt_neox",), "text", "layers", "attention", "mlp",
            "final_layer_norm", pooling="last"),

@@ -34,7 +34,7 @@ class Device:
     reason: str
 
 
-@dataclass
+@dataclass(eq=False)
 class LoadedModel:
     """A model in evaluation mode with everything that captures and analyses ask of it."""
 
@@ -53,6 +53,11 @@ class LoadedModel:
     @property
     def sites(self) -> tuple[str, ...]:
         return tuple(self.taps)
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The blocks in order of depth."""
+        return find_blocks(self.trunk, self.family.blocks)
 
     @property
     def is_decoder(self) -> bool:
@@ -103,8 +108,12 @@ class LoadedModel:
     @torch.inference_mode()
     def lens_logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logit lens: final norm, then head, on a state of the stream (nostalgebraist, 2020)."""
+        return self.head_logits(self.final_norm(hidden))
+
+    def final_norm(self, hidden: torch.Tensor) -> torch.Tensor:
+        """The norm after the last block; a model without one leaves the state as it is."""
         norm = find_module(self.trunk, self.family.final) if self.family.final else None
-        return self.head_logits(norm(hidden) if norm is not None else hidden)
+        return hidden if norm is None else norm(hidden)
 
 
 def predicts_next(model: nn.Module, head: nn.Module | None, family: Family) -> bool:

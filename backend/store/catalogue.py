@@ -227,6 +227,8 @@ def put_shards(store: Store, entries: Sequence[ShardEntry]) -> None:
             )
         cursor.execute("insert or replace into shards by name select * from incoming")
         cursor.unregister("incoming")
+    for key in {entry.key for entry in entries}:
+        store.relations.drop(key)
 
 
 def shards_of(store: Store, key: str) -> tuple[Path, ...]:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -29,6 +30,8 @@ class _Shared:
     """What all stores of this process on one file have in common."""
 
     lock: threading.RLock = field(default_factory=threading.RLock)
+    relations: Relations = field(default_factory=Relations)
+    columns: dict[str, Any] = field(default_factory=dict)  # of data sets, see slices
     stores: int = 0
 
 
@@ -55,12 +58,12 @@ class Store:
     def __init__(self, home: Path, *, read_only: bool = False):
         self.home, self.read_only = Path(home).expanduser().resolve(), read_only
         self.file = self.home / "store.duckdb"
-        self.relations = Relations()
         self.swept = Swept()
         self._closed = False
         with _OPEN_LOCK:
             self._connection = self._connect()
             self._shared = _OPEN.setdefault(self.file, _Shared())
+            self.relations, self.columns = self._shared.relations, self._shared.columns
             self._shared.stores += 1
             try:
                 with self.cursor() as cursor:
@@ -146,7 +149,7 @@ class Store:
         self._shared.stores -= 1
         if not self._shared.stores:
             _OPEN.pop(self.file, None)
-        self.relations.clear()
+            self.relations.clear()
         self._connection.close()
 
 

@@ -124,6 +124,7 @@ def delete_dataset(store: Store, hash: str) -> None:
         cursor.execute("delete from checks where dataset = ?", [hash])
         cursor.execute("delete from datasets where hash = ?", [hash])
         cursor.execute(f"drop table if exists {rows_table(hash)}")
+    store.columns.pop(hash, None)
     if inside:
         shutil.rmtree(doomed, ignore_errors=True)
 

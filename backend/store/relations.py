@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -83,21 +83,21 @@ class Relations:
     """The relations used last; a lock, as pages run in threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int], Relation] = OrderedDict()
+        self._kept: OrderedDict[str, Relation] = OrderedDict()
         self._lock = threading.Lock()
+        self._drops = 0
 
-    def get(self, key: str, paths: Sequence[Path]) -> Relation:
-        """The relation of a capture with these shards."""
-        name = (key, len(paths))
+    def get(self, key: str, paths: Callable[[], Sequence[Path]]) -> Relation:
+        """The relation of a capture; `paths` names its shards where it is not kept."""
         with self._lock:
-            if name in self._kept:
-                self._kept.move_to_end(name)
-                return self._kept[name]
-        relation = _open(key, paths)
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+            drops = self._drops
+        relation = _open(key, paths())
         with self._lock:
-            self._kept[name] = relation
-            for old in [k for k in self._kept if k[0] == key and k != name]:
-                del self._kept[old]  # the capture has grown
+            if drops == self._drops:  # else it may have grown or gone meanwhile
+                self._kept[key] = relation
             while len(self._kept) > _KEPT or self._converted_bytes() > _KEPT_BYTES:
                 if len(self._kept) == 1:
                     break
@@ -105,10 +105,10 @@ class Relations:
         return relation
 
     def drop(self, key: str) -> None:
-        """Forget a capture: it was deleted."""
+        """Forget a capture: it has grown, or it was deleted."""
         with self._lock:
-            for old in [k for k in self._kept if k[0] == key]:
-                del self._kept[old]
+            self._drops += 1
+            self._kept.pop(key, None)
 
     def clear(self) -> None:
         """Forget everything and let go of the maps."""

@@ -38,16 +38,16 @@ def select(store: Store, dataset: str, filters: Sequence[Filter] = ()) -> np.nda
     ------
     StoreError : unknown data set, column or operator; a value that does not fit the column.
     """
-    described = get_dataset(store, dataset)
-    if described is None:
-        raise StoreError(f"There is no data set {dataset!r}.", "Choose one from the library.")
     with store.cursor() as cursor:
-        conditions, values = _compile(cursor, described, filters)
+        described, types = _columns(store, cursor, dataset)
+        conditions, values = _compile(described, types, filters)
         try:
             cursor.execute(
                 f"select row from {rows_table(dataset)} where {conditions} order by row", values
             )
             return cursor.fetchnumpy()["row"].astype(np.int64, copy=False)
+        except duckdb.CatalogException:
+            raise _unknown(dataset) from None
         except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
             raise StoreError(
                 f"A value does not fit its column: {one_line(error)}.",
@@ -61,7 +61,7 @@ def values_of(
     """A column's distinct values and how many rows have each, the most frequent first."""
     described = get_dataset(store, dataset)
     if described is None:
-        raise StoreError(f"There is no data set {dataset!r}.", "Choose one from the library.")
+        raise _unknown(dataset)
     name = quote(_allowed(described, column))
     with store.cursor() as cursor:
         return cursor.execute(
@@ -73,7 +73,7 @@ def values_of(
 
 def relation(store: Store, key: str) -> Relation:
     """All vectors of a capture, mapped; kept, so that the next call is quick."""
-    return store.relations.get(key, shards_of(store, key))
+    return store.relations.get(key, lambda: shards_of(store, key))
 
 
 def gather(store: Store, key: str, rows: np.ndarray) -> Gathered:
@@ -97,12 +97,26 @@ def _allowed(dataset: DatasetRow, column: str) -> str:
     return named[column]
 
 
+def _unknown(dataset: str) -> StoreError:
+    return StoreError(f"There is no data set {dataset!r}.", "Choose one from the library.")
+
+
+def _columns(store: Store, cursor: Cursor, dataset: str) -> tuple[DatasetRow, dict[str, str]]:
+    """A data set and the types of its columns; its hash names its content, so they are kept."""
+    if dataset not in store.columns:
+        described = get_dataset(store, dataset)
+        if described is None:
+            raise _unknown(dataset)
+        rows = cursor.table(rows_table(dataset))
+        types = dict(zip(rows.columns, map(str, rows.types), strict=True))
+        store.columns[dataset] = described, types
+    return store.columns[dataset]
+
+
 def _compile(
-    cursor: Cursor, dataset: DatasetRow, filters: Sequence[Filter]
+    dataset: DatasetRow, types: dict[str, str], filters: Sequence[Filter]
 ) -> tuple[str, list[object]]:
     """Conditions and their values; identifiers come from the catalogue, types from DuckDB."""
-    rows = cursor.table(rows_table(dataset.hash))
-    types = dict(zip(rows.columns, map(str, rows.types), strict=True))
     conditions: list[str] = ["true"]
     values: list[object] = []
     for part in filters:

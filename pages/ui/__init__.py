@@ -1,6 +1,7 @@
 """The Streamlit code that pages share."""
 
-from ui.bench import ROWS, Bench, bench
+from ui.bench import Bench, bench
+from ui.changing import can_undo_whatif, put_whatif, undo_whatif
 from ui.drawing import (
     HERO_HEIGHT,
     layer_states,
@@ -15,9 +16,11 @@ from ui.filtering import forget
 from ui.following import do, follow, start
 from ui.inspector import cloud, inspector
 from ui.opening import gate, guarded, head, workbench
+from ui.painting import paint_layers
 from ui.picking import pick
 from ui.playing import PACE_SECONDS, is_playing, play_button, step
 from ui.points import cloud_figure, colour_columns, film_figure, sites_of
+from ui.sampling import ROWS
 from ui.selecting import selection, turn
 from ui.tables import table
 from ui.waiting import ACTIVE, answer, bar, failure, progress
@@ -32,6 +35,7 @@ __all__ = [
     "badge",
     "bar",
     "bench",
+    "can_undo_whatif",
     "claims",
     "cloud",
     "cloud_figure",
@@ -49,10 +53,12 @@ __all__ = [
     "layer_states",
     "legend_below",
     "level_with_slider",
+    "paint_layers",
     "pick",
     "play_button",
     "progress",
     "provenance",
+    "put_whatif",
     "reopened",
     "selection",
     "show",
@@ -63,5 +69,6 @@ __all__ = [
     "table",
     "thumbnail",
     "turn",
+    "undo_whatif",
     "workbench",
 ]

@@ -6,16 +6,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from backend import CaptureAsk, RunRequest
-from ui.filtering import RowFilter, forget, row_filter
+from ui.changing import changed
+from ui.filtering import RowFilter, row_filter
 from ui.opening import guarded, workbench
 from ui.picking import pick
-
-ROWS = ("256", "512", "1024", "2048", "5000", "10000", "20000", "all")
-_POOLINGS = {
-    "text": ("auto", "last", "mean", "max", "cls"),
-    "image": ("auto", "mean", "max", "cls"),
-    "audio": ("auto", "mean", "max", "last"),
-}
+from ui.sampling import sampling
 
 
 @dataclass(frozen=True)
@@ -30,6 +25,7 @@ class Bench:
     facts: dict | None  # the model's description, once it is known
     dataset: object | None  # the same of the data
     drawn: RowFilter = RowFilter()
+    whatif: str = ""  # how the model is changed
 
     @property
     def kind(self) -> str:
@@ -38,24 +34,36 @@ class Bench:
 
     @property
     def ask(self) -> CaptureAsk:
-        return CaptureAsk(self.model, self.data, pooling=self.pooling, rows=self.rows)
+        return CaptureAsk(
+            self.model, self.data, pooling=self.pooling, rows=self.rows, whatif=self.whatif
+        )
 
-    def request(self, analysis: str, *, other: str = "", **parameters: object) -> RunRequest:
-        """An analysis of what the bench holds."""
+    def request(
+        self, analysis: str, *, other: str = "", whatif: str | None = None, data: str = "",
+        rows: int | None = None, **parameters: object,
+    ) -> RunRequest:  # fmt: skip
+        """An analysis of what the bench holds; what is named takes the place of the bench's."""
         return RunRequest(
             analysis,
             self.model,
-            self.data,
+            data or self.data,
             other=other,
             pooling=self.pooling,
-            rows=self.rows,
+            rows=self.rows if rows is None else rows,
             seed=self.seed,
             parameters=parameters,
+            whatif=self.whatif if whatif is None else whatif,
         )
 
 
-def bench(*, default_model: str = "demo:smollm2", default_data: str = "demo:facts") -> Bench:
-    """Model, data, pooling, rows, seed and row filter, in the sidebar and in the URL."""
+def bench(
+    *, default_model: str = "demo:smollm2", default_data: str = "demo:facts", sampled: bool = True
+) -> Bench:
+    """Model, what-if, data, pooling, rows, seed and row filter, in the sidebar and in the URL.
+
+    A page that chooses its own texts takes `sampled` False: then there is no pooling, no number
+    of rows and no filter.
+    """
     found = workbench()
     with st.sidebar:
         models = found.offers("model")
@@ -67,9 +75,10 @@ def bench(*, default_model: str = "demo:smollm2", default_data: str = "demo:fact
             help="Type a hub id (org/name@revision), a folder or a .gguf path, or pick.",
         )
         facts: dict | None = guarded(found.model, model)  # type: ignore[assignment]
+        whatif = changed(facts)
         data = _data(model, models, default_data)
         dataset = found.dataset(data)
-        pooling, rows = _sampling(facts)
+        pooling, rows = sampling(facts) if sampled else ("", 0)
         seed = st.number_input(
             "Seed",
             0,
@@ -79,8 +88,8 @@ def bench(*, default_model: str = "demo:smollm2", default_data: str = "demo:fact
             bind="query-params",
             help="Fixes every random choice: UMAP, folds, permutations.",
         )
-        drawn = row_filter(dataset)
-    return Bench(model, data, pooling, rows, int(seed), facts, dataset, drawn)
+        drawn = row_filter(dataset) if sampled else RowFilter()
+    return Bench(model, data, pooling, rows, int(seed), facts, dataset, drawn, whatif)
 
 
 def _data(model: str, models: Sequence, default: str) -> str:
@@ -111,28 +120,3 @@ def _follow_the_model(model: str, kind: str, first: str) -> None:
     held = workbench().dataset(st.session_state.get("data") or "")
     if before != model and kind and held is not None and held.kind != kind:
         st.session_state["data"] = first
-
-
-def _sampling(facts: dict | None) -> tuple[str, int]:
-    """Pooling ("" is the model's own) and number of rows (0 is all)."""
-    left, right = st.columns(2)
-    poolings = _POOLINGS[facts["modality"] if facts else "text"]
-    forget("pooling", list(poolings))
-    own = f" (here: {facts['pooling']})" if facts else ""
-    pooling = left.selectbox(
-        "Pooling",
-        poolings,
-        key="pooling",
-        bind="query-params",
-        help="How the positions of a text, picture or sound become one vector; "
-        f"auto: what suits the model{own}.",
-    )
-    rows = right.selectbox(
-        "Rows",
-        ROWS,
-        index=1,
-        key="rows",
-        bind="query-params",
-        help="A uniform sample of so many rows; more rows reuse what is captured.",
-    )
-    return "" if pooling == "auto" else pooling, 0 if rows == "all" else int(rows)

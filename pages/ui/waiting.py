@@ -17,8 +17,14 @@ def kept(key: str):
     return workbench().result(key)
 
 
-def answer(request: RunRequest, *, what: str, auto: bool = True):
-    """The stored result of a request; otherwise its quote or its progress, and None."""
+def answer(
+    request: RunRequest, *, what: str, auto: bool = True, wait: float = 0.0, tokens: float = 0.0
+):
+    """The stored result of a request; otherwise its quote or its progress, and None.
+
+    `wait` seconds are given to work that is quick before its progress is shown. `tokens` are what
+    an analysis sends through the whole model, where it captures nothing: its quote rests on them.
+    """
     found = workbench()
     job = _job_of(request)
     if job is None or job.state not in ACTIVE:
@@ -31,15 +37,29 @@ def answer(request: RunRequest, *, what: str, auto: bool = True):
         _ended(job, request, what)
         return None
     if job is None or job.state not in ACTIVE:
-        plan = guarded(found.plan, _first_ask(request))
-        slow = plan is not None and plan.seconds > QUOTE_ABOVE_SECONDS  # type: ignore[attr-defined]
-        asks = not auto or slow or _must_be_fetched(request.model)
-        if asks and not _clicked(request, what, plan):
+        seconds, quote = _quote(request, tokens)
+        asks = not auto or seconds > QUOTE_ABOVE_SECONDS or _must_be_fetched(request.model)
+        if asks and not _clicked(request, what, quote):
             return None
         job = found.submit_run(request)
         st.session_state[f"job:{request}"] = job.id
+    if wait and job.ended.wait(wait) and job.state == "done":
+        return kept(guarded(found.key_of, request))  # type: ignore[arg-type]
     progress(job)
     return None
+
+
+def _quote(request: RunRequest, tokens: float) -> tuple[float, str]:
+    """Seconds that the work takes, about, and what it costs in words."""
+    found = workbench()
+    if found.spec(request.analysis).captures:
+        plan = guarded(found.plan, _first_ask(request))
+        return (plan.seconds, plan.quote()) if plan is not None else (0.0, "")  # type: ignore[attr-defined]
+    seconds = found.seconds_for(request.model, tokens)
+    if not seconds:
+        return 0.0, ""
+    minutes = f"{seconds / 60:.0f} min" if seconds > 100 else f"{max(1, round(seconds))} s"
+    return seconds, f"{tokens:,.0f} tokens through the model: about {minutes}."
 
 
 def _job_of(request: RunRequest):
@@ -53,7 +73,10 @@ def _job_of(request: RunRequest):
 
 
 def _first_ask(request: RunRequest) -> CaptureAsk:
-    return CaptureAsk(request.model, request.data, request.sites, request.pooling, request.rows)
+    return CaptureAsk(
+        request.model, request.data, request.sites, request.pooling, request.rows,
+        whatif=request.whatif,
+    )  # fmt: skip
 
 
 def _must_be_fetched(model: str) -> bool:
@@ -62,11 +85,11 @@ def _must_be_fetched(model: str) -> bool:
     return not near and workbench().model(model) is None
 
 
-def _clicked(request: RunRequest, what: str, plan: object) -> bool:
+def _clicked(request: RunRequest, what: str, quote: str) -> bool:
     with st.container(border=True):
         st.markdown(f"**{what}** is not computed yet.")
-        if plan is not None:
-            st.caption(plan.quote())  # type: ignore[attr-defined]
+        if quote:
+            st.caption(quote)
         elif _must_be_fetched(request.model):
             st.caption(f"{request.model} is fetched from the hub first.")
         return st.button(

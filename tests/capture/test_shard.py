@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from backend.capture import shard
-from backend.capture.shard import batches, capture_shard, is_out_of_memory
+from backend.capture.shard import batches, capture_shard
 from backend.capture.shard_task import ShardTask
 from backend.data.dataset import write_dataset
 from backend.errors import Cancelled, CaptureError, DataError, StoreError
@@ -105,19 +105,6 @@ def test_one_row_that_does_not_fit_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(MemoryError):
         rigs.capture(model, data, tmp_path, sites=("final",), pooling="mean")
     assert not list(tmp_path.iterdir()) and count_hooks(model) == 0
-
-
-@pytest.mark.parametrize(
-    ("error", "verdict"),
-    [
-        (torch.OutOfMemoryError("x"), True), (MemoryError(), True),
-        (RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"), True),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to"), True),
-        (RuntimeError("shape mismatch"), False), (ValueError("out of memory"), False),
-    ],
-)  # fmt: skip
-def test_what_counts_as_out_of_memory(error, verdict):
-    assert is_out_of_memory(error) is verdict
 
 
 def test_layers_past_the_deepest_site_do_not_run(tmp_path):

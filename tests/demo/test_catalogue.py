@@ -17,6 +17,7 @@ def test_names_are_unique_and_fit_a_reference():
     assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
     assert {"smollm2", "minilm", "efficientnet-lite0", "crepe-tiny"} <= set(names)
     assert {"news", "films", "facts", "digits", "mnist", "photos"} <= set(names)
+    assert {"hops", "sums", "problems"} <= set(names)
 
 
 @pytest.mark.parametrize("demo", DEMO, ids=lambda demo: demo.name)
@@ -27,7 +28,7 @@ def test_row(demo):
     assert demo.disk_bytes > 0 and demo.seconds > 0
     module, function = demo.builder.split(".")
     assert callable(getattr(import_module(f"backend.demo.{module}"), function))
-    assert demo.packages or demo.name == "digits"
+    assert bool(demo.packages) != bool(demo.origin)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ has no PENULTIMATE_ prefix because the suite clears those.
 
 import io
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +120,21 @@ def test_data_sets_hold_what_their_cards_say():
     facts = {(r["subject"], r["relation"]): r["answer"] for r in real("facts").table().to_pylist()}
     assert len(facts) == 1086
     assert facts["France", "capital"] == "Paris" and facts["Japan", "currency"] == "yen"
+
+
+def test_hops_hold_what_their_card_says():
+    rows = real("hops").table().to_pylist()
+    counts = Counter((row["relation"], row["hops"]) for row in rows)
+    asked = {"capital": 30, "currency": 30, "language": 23, "continent": 30}
+    assert counts == {(question, n): asked[question] for question in asked for n in (1, 2, 3)}
+    assert len({row["text"] for row in rows}) == len(rows)
+    answers = {row["text"]: row["answer"] for row in rows}
+    lisbon = "the only country that borders the country whose capital is Lisbon"
+    assert answers[f"The capital of {lisbon} is"] == "Madrid"
+    assert answers[f"The official language of {lisbon} is"] == "Spanish"
+    assert answers["The capital of the country whose currency is the yuan is"] == "Beijing"
+    for row in rows:
+        assert row["answer"].casefold() not in row["text"].casefold()
+    for i in range(0, len(rows), 3):
+        assert [row["hops"] for row in rows[i : i + 3]] == [1, 2, 3]
+        assert len({row["answer"] for row in rows[i : i + 3]}) == 1
