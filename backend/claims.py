@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,17 +15,32 @@ from backend.errors import UserError
 if TYPE_CHECKING:
     from backend.workbench import Workbench
 
-# What `penultimate replicate` runs: analysis, model, data, rows. Later analyses add their lines.
-REPLICATIONS: tuple[tuple[str, str, str, int], ...] = (
-    ("similarity", "demo:smollm2", "demo:facts", 512),
-    ("profile", "demo:smollm2", "demo:facts", 512),
-    ("lens", "demo:smollm2", "demo:facts", 512),
-    ("similarity", "demo:minilm", "demo:news", 256),
-    ("profile", "demo:minilm", "demo:news", 256),
-    ("profile", "demo:efficientnet-lite0", "demo:mnist", 1024),
-    ("depth", "demo:smollm2", "demo:problems", 24),
-    ("hops", "demo:smollm2", "demo:hops", 339),
-    ("quantization", "demo:smollm2", "demo:problems", 24),
+
+@dataclass(frozen=True)
+class Replication:
+    """One run whose result is held against the claims of its analysis."""
+
+    analysis: str
+    model: str
+    data: str
+    rows: int
+    other: str = ""  # a second model
+    parameters: dict = field(default_factory=dict)
+
+
+# What `penultimate replicate` runs. Later analyses add their lines.
+REPLICATIONS: tuple[Replication, ...] = (
+    Replication("similarity", "demo:smollm2", "demo:facts", 512),
+    Replication("profile", "demo:smollm2", "demo:facts", 512),
+    Replication("lens", "demo:smollm2", "demo:facts", 512),
+    Replication("similarity", "demo:minilm", "demo:news", 256),
+    Replication("profile", "demo:minilm", "demo:news", 256),
+    Replication("profile", "demo:efficientnet-lite0", "demo:mnist", 1024),
+    Replication("depth", "demo:smollm2", "demo:problems", 24),
+    Replication("layer_map", "demo:minilm", "demo:facts", 512, "demo:smollm2"),
+    Replication("hops", "demo:smollm2", "demo:hops", 339),
+    Replication("quantization", "demo:smollm2", "demo:problems", 24),
+    Replication("maps", "demo:smollm2", "demo:sums", 180, parameters={"row": 4}),
 )
 
 
@@ -58,15 +74,19 @@ def replicate(workbench: "Workbench", out: Path, *, say: Callable[[str], None]) 
     A replication whose model or data cannot be had is named, and the others go on.
     """
     specs, rows, missed = load_all(), [], []
-    for analysis, model, data, n in REPLICATIONS:
-        say(f"{analysis}: {model} on {data}, {n} rows")
+    for one in REPLICATIONS:
+        say(f"{one.analysis}: {one.model} on {one.data}, {one.rows} rows")
         try:
-            result = workbench.run(analysis, model=model, data=data, rows=n)
+            result = workbench.run(
+                one.analysis, model=one.model, data=one.data, rows=one.rows, other=one.other,
+                **one.parameters,
+            )  # fmt: skip
         except UserError as error:
-            missed.append({"analysis": analysis, "model": model, "data": data, "why": str(error)})
+            left = {"analysis": one.analysis, "model": one.model, "data": one.data}
+            missed.append(left | {"why": str(error)})
             say(f"  left out: {error}")
             continue
-        rows += measure(specs[analysis], result)
+        rows += measure(specs[one.analysis], result)
     out.mkdir(parents=True, exist_ok=True)
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     record = out / "claims.json"

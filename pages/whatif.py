@@ -10,8 +10,8 @@ from whatif_prompt import hops_tab, map_tab, prompt_tab
 from whatif_strip import instrument, live
 
 TABS = (
-    "Bits", "What layers write", "Who notices", "Where the answer appears",
-    "Depth and difficulty", "Papers", "Export",
+    "Bits", "What layers write", "Who notices", "Where the answer appears", "One prompt",
+    "Depth and difficulty", "Between models", "Papers", "Export",
 )  # fmt: skip
 ANALYSES = ("quantization", "depth", "hops", "maps", "layer_map")
 

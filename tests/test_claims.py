@@ -54,19 +54,24 @@ def test_replications_name_analyses_and_demos_that_there_are():
     from backend.demo import DEMO
 
     known = {f"demo:{d.name}": d.kind for d in DEMO}
-    for analysis, model, data, rows in claims.REPLICATIONS:
-        assert load_all()[analysis].claims and rows > 0
-        assert known[model] == "model" and known[data] != "model"
+    for one in claims.REPLICATIONS:
+        spec = load_all()[one.analysis]
+        assert spec.claims and one.rows > 0 and spec.parse(one.parameters)
+        models = (one.model, one.other) if one.other else (one.model,)
+        assert all(known[name] == "model" for name in models) and known[one.data] != "model"
 
 
 def test_every_analysis_with_claims_is_replicated():
-    asked = {analysis for analysis, *_ in claims.REPLICATIONS}
+    asked = {one.analysis for one in claims.REPLICATIONS}
     assert {key for key, spec in load_all().items() if spec.claims} <= asked
 
 
 def test_the_table_is_written_and_what_cannot_be_had_is_left_out(bench, tmp_path, monkeypatch):
     texts = str(rigs.write_csv(tmp_path / "t.csv", 40))
-    wanted = (("similarity", LLAMA, texts, 30), ("profile", str(tmp_path / "gone"), texts, 30))
+    wanted = tuple(
+        claims.Replication(analysis, model, texts, 30)
+        for analysis, model in (("similarity", LLAMA), ("profile", str(tmp_path / "gone")))
+    )
     monkeypatch.setattr(claims, "REPLICATIONS", wanted)
     said = []
     record, page = claims.replicate(bench, tmp_path / "out", say=said.append)
@@ -87,7 +92,9 @@ def test_the_table_is_written_and_what_cannot_be_had_is_left_out(bench, tmp_path
 
 def test_a_mistake_in_an_analysis_is_not_hidden(bench, tmp_path, monkeypatch):
     texts = str(rigs.write_csv(tmp_path / "t.csv", 40))
-    monkeypatch.setattr(claims, "REPLICATIONS", (("similarity", LLAMA, texts, 30),))
+    monkeypatch.setattr(
+        claims, "REPLICATIONS", (claims.Replication("similarity", LLAMA, texts, 30),)
+    )
 
     def bug(*_):
         raise ZeroDivisionError

@@ -9,7 +9,7 @@ from backend.analyses.spec import REGISTRY, Spec
 
 ANALYSES = (
     *("similarity", "projection", "profile", "lens", "layers"),
-    *("depth", "hops", "quantization", "whatif"),
+    *("depth", "hops", "maps", "layer_map", "quantization", "whatif"),
 )
 
 

@@ -77,7 +77,9 @@ def _blank(
     wide = choose_prompts(
         views, model, text="", prompts=background + 1, length=model.max_tokens
     )  # fmt: skip
-    others = [p for p in wide if p.row != asked.row and p.text != asked.text][:background]
+    others = [
+        p for p in wide if p.row != asked.row and p.text != asked.text and p.text.strip()
+    ][:background]  # fmt: skip
     if not others:
         raise AnalysisError(
             f"{views[0].dataset.name!r} has no text but the prompt itself.",

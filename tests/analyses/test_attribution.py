@@ -30,7 +30,7 @@ def test_a_linear_function_is_attributed_exactly(steps):
 
 @pytest.mark.parametrize("room", [1, 7, 64])
 def test_a_square_misses_what_left_riemann_points_miss(room):
-    """For f = sum x^2 the slope at share r is 2 (x0 + r d); the mean of r is (steps - 1)/2 steps."""
+    """f = sum x^2 has the slope 2 (x0 + r d) at share r, whose mean is (steps - 1) / (2 steps)."""
     x, steps = some(5, 4).double(), 16
     x0 = x.mean(0)
     d = x - x0

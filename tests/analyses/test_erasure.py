@@ -1,4 +1,4 @@
-"""Erasing against one plain forward pass per token and depth, and the zeros that causality gives."""
+"""Erasing against one plain pass per token and depth, and the zeros that causality gives."""
 
 import numpy as np
 import pytest

@@ -31,7 +31,7 @@ def run(pairs: int, folder: Path) -> list[Line]:
     return [
         _skips(model, samples[:1], pairs, bar=ON_GPU if gpu else 0.42),
         _skips(model, samples, pairs, bar=ON_GPU if gpu else 0.57),
-        _widths(model, samples, min(pairs, 3)),
+        _widths(model, samples, min(pairs, 2)),
     ]
 
 
@@ -50,19 +50,19 @@ def _widths(model: LoadedModel, samples: list, pairs: int) -> Line:
     plans = [plan_of(change) for change in changes]
     assert all(isinstance(step, Round) for plan in plans for (step,) in plan.values())
     name = f"{len(layers)} layers x {len(WIDTHS)} widths, {len(samples)} x {LENGTH} / one pass each"
-    return _compare(name, model, samples, changes, plans, pairs, bar=0.60, effects=False)
+    return _compare(name, model, samples, changes, plans, pairs, bar=0.60, effects=False, warm=0)
 
 
 def _compare(
     name: str, model: LoadedModel, samples: list, changes: list[WhatIf], plans: list[Plan],
-    pairs: int, *, bar: float, effects: bool,
+    pairs: int, *, bar: float, effects: bool, warm: int = 1,
 ) -> Line:  # fmt: skip
     kept: dict[str, tuple] = {}
     methods: dict[str, Callable] = {
         "plain": lambda: kept.__setitem__("plain", _plain(model, samples, changes, effects)),
         "ours": lambda: kept.__setitem__("ours", _ours(model, samples, plans, effects)),
     }
-    times = alternate(methods, pairs, warm=1)
+    times = alternate(methods, pairs, warm=warm)
     gap = max(float((a - b).abs().max()) for a, b in zip(*kept.values(), strict=True))
     if gap > 1e-3:
         raise AssertionError(f"{name}: the results differ by {gap:.1e}")

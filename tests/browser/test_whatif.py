@@ -24,7 +24,7 @@ def strip(page):
 
 def said(page, text: str) -> str:
     found = page.locator("strong", has_text=text).first
-    found.wait_for()
+    found.wait_for(timeout=60_000)  # the first answer waits for the worker to open the model
     return found.text_content()
 
 
