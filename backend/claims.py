@@ -37,7 +37,7 @@ REPLICATIONS: tuple[Replication, ...] = (
     Replication("profile", "demo:minilm", "demo:news", 256),
     Replication("profile", "demo:efficientnet-lite0", "demo:mnist", 1024),
     Replication("depth", "demo:smollm2", "demo:problems", 24),
-    Replication("layer_map", "demo:minilm", "demo:facts", 512, "demo:smollm2"),
+    Replication("layer_map", "demo:minilm", "demo:facts", 1024, "demo:smollm2"),
     Replication("hops", "demo:smollm2", "demo:hops", 339),
     Replication("quantization", "demo:smollm2", "demo:problems", 24),
     Replication("maps", "demo:smollm2", "demo:sums", 180, parameters={"row": 4}),

@@ -5,7 +5,7 @@ import streamlit as st
 import ui
 from backend import figures
 
-MAP_ROWS = 512
+MAP_ROWS = 1024
 PROMPT, ANSWER = "5 + 7 + 5 + 3 + 1 + 7 =", " 28"
 
 

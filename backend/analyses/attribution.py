@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from backend.models.hooks import tensor_of
-
 if TYPE_CHECKING:
     import torch
     from torch import nn
@@ -164,6 +162,8 @@ def _given(module: nn.Module, replay: Replay, layer: int) -> torch.Tensor:
     """What a module inside a block gives in the clean run, (1, length, width)."""
     import torch
 
+    from backend.models.hooks import tensor_of
+
     seen: list[torch.Tensor] = []
     handle = module.register_forward_hook(lambda m, args, out: seen.append(tensor_of(out).clone()))
     try:
@@ -177,6 +177,7 @@ def _given(module: nn.Module, replay: Replay, layer: int) -> torch.Tensor:
 @contextmanager
 def _giving(module: nn.Module, value: torch.Tensor) -> Iterator[None]:
     """Have a module give this instead of what it computes."""
+    from backend.models.hooks import tensor_of
 
     def instead(module: nn.Module, args: tuple, output: object) -> object:
         shaped = value.view(tensor_of(output).shape)

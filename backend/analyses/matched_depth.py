@@ -71,7 +71,7 @@ def match(
     absolute = np.minimum(source, target_depth) / target_depth
     change = np.abs(matched - absolute).mean(axis=1) - offset
     around = own - own.mean()
-    slope = matched @ around / (around @ around)
+    slope = (matched - matched.mean(axis=1, keepdims=True)) @ around / (around @ around)
     cost = np.abs(matched[0] - own[:, None])  # (p, p): own depth of i, matched depth of j
     p = _share_as_small(cost, seed=seed)
     return Match(_interval(slope), _interval(offset), _interval(change), float(cost.mean()), p)

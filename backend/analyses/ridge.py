@@ -1,4 +1,4 @@
-"""Ridge regression in closed form: one factorisation serves every target and every strength.
+"""Ridge regression in closed form: one factorisation serves every target and strength.
 
 With centred training rows X = U diag(s) V' the weights at strength a are V diag(s / (s^2 + a)) U'Y,
 so a new target costs one product U'Y, and a new strength only the r numbers s / (s^2 + a).
