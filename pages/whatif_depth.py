@@ -52,7 +52,7 @@ def written_tab(bench) -> None:
 
 def noticed_tab(bench) -> None:
     """The skip matrix: which layers notice when one is gone, now and for future tokens."""
-    mode, part, reduce = st.columns(3)
+    mode, part, reduce = st.columns([5, 3, 3])
     mode.segmented_control(
         "Skipped at", ("current", "future", "current-local", "future-local"), default="current",
         key="mode", bind="query-params", required=True,

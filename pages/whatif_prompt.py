@@ -18,9 +18,9 @@ def prompt_tab(bench) -> None:
     )  # fmt: skip
     answer = right.text_input(
         "Answer", ANSWER, key="answer", bind="query-params", max_chars=60,
-        help="What should follow, with its leading blank; empty: the model's own first choice.",
+        help="What should follow; empty: the model's own first choice.",
     )  # fmt: skip
-    tokens = len(text) / 3 * bench.facts["blocks"] * (len(text) / 6 + 64)
+    tokens = len(text) / 3 * bench.facts["blocks"] * (len(text) / 6 + 32)
     result = ui.answer(
         bench.request("maps", text=text or PROMPT, answer=answer), what="The maps of this prompt",
         auto=False, tokens=tokens,

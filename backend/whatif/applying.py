@@ -182,8 +182,10 @@ def _rounded_weights(
     return kept[key]
 
 
+@torch.inference_mode(False)
 @torch.no_grad()
 def _round(module: nn.Module, bits: int, how: Quantize) -> nn.Parameter:
+    """The rounded weight, as a tensor that a gradient may pass, since it is kept for later."""
     if how.quantizer == "torchao":
         from backend.whatif.torchao_quantizer import torchao_weight
 

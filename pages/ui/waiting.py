@@ -43,6 +43,8 @@ def answer(
             return None
         job = found.submit_run(request)
         st.session_state[f"job:{request}"] = job.id
+        if asks:
+            st.rerun()  # without the box that asked
     if wait and job.ended.wait(wait) and job.state == "done":
         return kept(guarded(found.key_of, request))  # type: ignore[arg-type]
     progress(job)

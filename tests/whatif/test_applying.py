@@ -160,3 +160,13 @@ def test_a_text_goes_on_with_a_cache_as_it_does_without(family, text):
             assert token == int(model.model(input_ids=torch.tensor([done])).logits[0, -1].argmax())
             done.append(token)
     assert 1 <= len(tokens) <= 6 and states.shape == (6, 16)
+
+
+def test_weights_rounded_without_gradients_let_them_pass_later():
+    model, change = rigs.open_model("llama"), WhatIf.parse("bits:3=0:g4")
+    with torch.inference_mode(), applied(model, change):
+        model.trunk(input_ids=IDS)
+    hidden = torch.randn(1, 6, 16, requires_grad=True)
+    with applied(model, change):
+        model.blocks[0].mlp(hidden).sum().backward()
+    assert hidden.grad is not None and float(hidden.grad.abs().sum()) > 0
