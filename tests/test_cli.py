@@ -223,7 +223,9 @@ def test_jobs_and_store(run, home, texts, tmp_path):
 
 
 def test_replicate_writes_its_table(run, texts, tmp_path, monkeypatch):
-    monkeypatch.setattr("backend.claims.REPLICATIONS", (("profile", LLAMA, texts, 30),))
+    from backend.claims import Replication
+
+    monkeypatch.setattr("backend.claims.REPLICATIONS", (Replication("profile", LLAMA, texts, 30),))
     code, out, _ = run("replicate", "--out", tmp_path / "r")
     assert code == 0 and (tmp_path / "r" / "claims.md").read_text().startswith("| paper |")
     assert str(tmp_path / "r" / "claims.json") in out
