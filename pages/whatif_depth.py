@@ -83,8 +83,7 @@ def noticed_tab(bench) -> None:
         fig = figures.depth_output_bars(result, reduce=wanted).update_layout(height=ui.HERO_HEIGHT)
         ui.show(fig, key="output-bars", alt="Change of the output by skipped layer")
     st.caption(
-        "Token 0 is neither skipped nor measured: it takes a role of its own in most models, "
-        "with a norm a hundred times the others'."
+        "Token 0 is neither skipped nor measured: in many models it takes a role of its own."
     )
     ui.table(result.tables["skip"], key="skip-table")
 

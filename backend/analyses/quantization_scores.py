@@ -207,33 +207,3 @@ def file_bits(
     inside = float(np.sum(parameters_per_layer))
     share = inside / (inside + other_parameters)
     return share * average_bits(stored_per_layer, parameters_per_layer) + (1 - share) * other_bits
-
-
-def n_high_from_memory(available: int, all_low: int, all_high: int, n: int) -> int:
-    """How many of n layers can have the more bits in so much memory, 0 to n.
-
-    Parameters
-    ----------
-    available, all_low, all_high : bytes that there are, and that the model takes with every layer
-        low and with every layer high.
-
-    Returns
-    -------
-    floor((available - all_low) / (all_high - all_low) * n), n when there is room for all.
-
-    Raises
-    ------
-    AnalysisError : not even the lowest bits fit, or the high ones take no more than the low.
-    """
-    if all_high <= all_low:
-        raise AnalysisError(
-            f"The model takes {all_high} bytes with all layers high, not more than the {all_low} "
-            "with all low.",
-            "Give the higher bits more bits.",
-        )
-    if available < all_low:
-        raise AnalysisError(
-            f"The model takes {all_low} bytes with all layers low, and there are {available}.",
-            "Lower the bits further, or pick a smaller model.",
-        )
-    return min(n, int((available - all_low) * n // (all_high - all_low)))

@@ -3,12 +3,11 @@
 Reads the table `scores`(layer, lim, zd, sensitivity, ...) with NAME_low and NAME_high.
 """
 
-import math
-
 import numpy as np
 import plotly.graph_objects as go
 import pyarrow as pa
 
+from backend.analyses.intervals import rank_correlation
 from backend.analyses.result import Result
 from backend.figures import palette, theme
 from backend.figures.blocks import block_name, one_of, sample_of
@@ -103,24 +102,3 @@ def _pair(table: pa.Table, i: int, names: tuple[str, str], n_blocks: int) -> str
         rank = f"rank {places(table, name)[i]}"
         lines.append(f"{theme.plain(KNOWN[name].name)} {theme.interval(*ends)}, {rank}")
     return "<br>".join(lines)
-
-
-def rank_correlation(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
-    """Spearman's rho of (n,) and (n,) with a 95 % interval; NaN below four layers.
-
-    Fisher's z with variance 1.06 / (n - 3) (Fieller, Hartley, Pearson 1957); it takes the layers
-    as independent, so read it as a rough guide.
-    """
-    keep = np.isfinite(x) & np.isfinite(y)
-    first, second = _mean_ranks(x[keep]), _mean_ranks(y[keep])
-    if len(first) < 4 or first.std() == 0 or second.std() == 0:
-        return math.nan, math.nan, math.nan
-    rho = float(np.clip(np.corrcoef(first, second)[0, 1], -1, 1))
-    z = math.atanh(min(max(rho, -1 + 1e-12), 1 - 1e-12))
-    half = 1.959964 * math.sqrt(1.06 / (len(first) - 3))
-    return rho, math.tanh(z - half), math.tanh(z + half)
-
-
-def _mean_ranks(x: np.ndarray) -> np.ndarray:
-    _, inverse, counts = np.unique(x, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]

@@ -12,7 +12,6 @@ from backend.analyses.quantization_scores import (
     lim_flattened,
     lim_token_mean,
     low_layers,
-    n_high_from_memory,
     order_by,
     ranks,
     zd,
@@ -209,21 +208,3 @@ def test_budgets_without_sense_are_refused():
 def test_a_whole_file_counts_what_stays_in_full():
     assert file_bits([4.5, 3.5], [50, 50], other_parameters=100, other_bits=16) == 10
     assert file_bits([4.5, 4.5], [50, 50], other_parameters=0, other_bits=16) == 4.5
-
-
-def test_high_layers_that_fit_into_a_memory():
-    assert n_high_from_memory(750, 500, 1000, 40) == 20
-    assert n_high_from_memory(512, 500, 1000, 40) == 0
-    assert n_high_from_memory(513, 500, 1000, 40) == 1
-    assert n_high_from_memory(1000, 500, 1000, 40) == n_high_from_memory(5000, 500, 1000, 40) == 40
-    found = [n_high_from_memory(m, 500, 1000, 7) for m in range(500, 1001)]
-    assert found == sorted(found) and set(found) == set(range(8))
-
-
-@pytest.mark.parametrize(
-    ("available", "low", "high", "said"),
-    [(499, 500, 1000, "takes 500 bytes .* there are 499"), (900, 500, 500, "not more than")],
-)
-def test_memories_without_an_answer_are_refused(available, low, high, said):
-    with pytest.raises(AnalysisError, match=said):
-        n_high_from_memory(available, low, high, 10)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from backend.analyses.intervals import rank_correlation
 from backend.errors import AnalysisError
 from backend.figures import budget_curve, layer_scores, palette, score_scatter, width_lines
-from backend.figures.agreement import rank_correlation
 from tests.figures.whatif_results import depth, quantization, result_of
 
 
@@ -108,25 +108,6 @@ def test_the_scatter_of_values_has_intervals_and_turns_the_axis_of_zd():
     assert np.allclose(fig.data[0].error_y.array, 0.02, atol=1e-6)
     assert fig.layout.xaxis.autorange == "reversed"
     assert fig.layout.yaxis.autorange is None
-
-
-def test_the_rank_correlation_has_the_interval_of_fishers_z():
-    x = np.arange(10.0)
-    assert rank_correlation(x, x**3)[0] == pytest.approx(1)
-    assert rank_correlation(x, -x)[0] == pytest.approx(-1)
-    y = np.array([2, 1, 4, 3, 6, 5, 8, 7, 10, 9.0])
-    rho, low, high = rank_correlation(x, y)
-    assert rho == pytest.approx(1 - 6 * 10 / (10 * 99))
-    half = 1.959964 * np.sqrt(1.06 / 7)
-    assert (low, high) == pytest.approx(np.tanh([np.arctanh(rho) - half, np.arctanh(rho) + half]))
-    assert np.isnan(rank_correlation(x, np.ones(10))).all()
-    assert np.isnan(rank_correlation(x[:3], x[:3])).all()
-
-
-def test_ties_share_their_mean_rank():
-    x, y = np.array([1, 1, 2, 3.0]), np.array([1, 2, 3, 4.0])
-    expected = np.corrcoef([1.5, 1.5, 3, 4], [1, 2, 3, 4])[0, 1]
-    assert rank_correlation(x, y)[0] == pytest.approx(expected)
 
 
 def test_unknown_scores_are_named():

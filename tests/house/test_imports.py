@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "capture": {"data", "models", "store.vectors"},
     "demo": {"data", "models"},
     "analyses": {"capture", "data", "models", "store.vectors", "whatif"},
-    "figures": {"analyses.result", "analyses.spec"},
+    "figures": {"analyses.intervals", "analyses.result", "analyses.spec"},
     "work": {"analyses", "capture", "data", "demo", "jobs", "models", "store.vectors", "whatif"},
     "cli": {"__version__", "commands", "dashboard", "workbench"},
     "dashboard": set(),
