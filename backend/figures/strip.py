@@ -10,7 +10,6 @@ from backend.figures.sites import site_ticks
 
 STATES = {  # state: fill, edge, words
     "captured": (palette.BASELINE, palette.BASELINE, "captured"),
-    "plain": (palette.BASELINE, palette.BASELINE, "as it is"),
     "running": (palette.fade(palette.BASELINE, 0.4), palette.BASELINE, "being captured"),
     "missing": ("rgba(0,0,0,0)", palette.CONTROL, "not captured"),
     "skipped": (palette.WHATIF, palette.WHATIF, "skipped (what-if)"),
@@ -133,7 +132,7 @@ def _words(one: Mapping[str, object], lowered: bool) -> str:
 
 def _ink(state: str) -> str:
     """The colour of the number of bits: it reads on the square, on white and on the dark page."""
-    return "#FFFFFF" if state in ("captured", "plain", "selected") else palette.MUTED
+    return "#FFFFFF" if state in ("captured", "selected") else palette.MUTED
 
 
 def _fill(state: str, lowered: bool) -> str:

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import pyarrow.compute as pc
 import streamlit as st
 
-from backend import figures
+from backend import WhatIf, figures
 from ui.bench import Bench
 from ui.opening import guarded, workbench
 from ui.points import limits, sites_of
@@ -16,6 +16,7 @@ HERO_HEIGHT = 560
 SLIDER_HEIGHT = 65
 BUTTONS_WIDTH = 44
 STRIP_WIDTH = 330  # its squares stay apart down to this many pixels
+_SKIPPED = {"layer": "skipped", "attention": "skipped attention", "mlp": "skipped MLP"}
 _UNUSED = ("sendChartToCloud", "autoScale2d", "zoomIn2d", "zoomOut2d")
 
 
@@ -95,7 +96,10 @@ def thumbnail(key: str) -> None:
 
 
 def layer_states(bench: Bench) -> list[dict]:
-    """For each layer that the bench asks for: captured, running or missing."""
+    """For each layer that the bench asks for: captured, running or missing, and how it is changed.
+
+    Of a captured layer that the what-if skips, the skip is shown.
+    """
     resolved = guarded(workbench().resolve, bench.ask)
     if resolved is None:
         return []
@@ -106,8 +110,15 @@ def layer_states(bench: Bench) -> list[dict]:
         for job in workbench().live_jobs()
     )
     absent = "running" if under_way else "missing"
-    sites = resolved.capture.sites  # type: ignore[attr-defined]
-    return [{"site": s, "state": absent if s in lacking else "captured"} for s in sites]
+    whatif, out = WhatIf.parse(bench.whatif), []
+    for site in resolved.capture.sites:  # type: ignore[attr-defined]
+        block = site.rpartition(".")[2]
+        layer = int(block) if block.isdigit() else -1
+        parts = whatif.skipped.get(layer, ())
+        done = _SKIPPED["layer" if "layer" in parts else parts[0]] if parts else "captured"
+        one = {"site": site, "state": absent if site in lacking else done}
+        out.append(one | ({"bits": whatif.bits[layer]} if layer in whatif.bits else {}))
+    return out
 
 
 def strip(states: Sequence[dict], *, current: str | None = None) -> None:
@@ -115,10 +126,10 @@ def strip(states: Sequence[dict], *, current: str | None = None) -> None:
     if not states:
         return
     marked = [s | {"state": "selected"} if s["site"] == current else s for s in states]
-    counts = {s: sum(one["state"] == s for one in states) for s in ("captured", "running")}
+    captured = sum(one["state"] not in ("running", "missing") for one in states)
     fig = figures.layer_strip(marked).update_xaxes(tickangle=0)
     fig.update_traces(marker_size=max(6, min(20, STRIP_WIDTH // len(states))))
-    said = f"{counts['captured']} of {len(states)} layers are captured"
+    said = f"{captured} of {len(states)} layers are captured"
     show(
         fig,
         key="strip",

@@ -75,10 +75,13 @@ def settle(at: AppTest) -> AppTest:
     """Run the page again until nothing is being computed for it."""
     from backend import open_workbench
 
+    idle = 0
     for _ in range(300):
         at.run()
-        if not any(job.kind != "warm-up" for job in open_workbench().live_jobs()):
-            return at.run()
+        live = any(job.kind != "warm-up" for job in open_workbench().live_jobs())
+        idle = 0 if live else idle + 1
+        if idle == 3:  # one answer may be what the next question waits for
+            return at
         time.sleep(0.05)
     raise AssertionError("the page's jobs did not end")
 

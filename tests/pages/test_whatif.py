@@ -100,3 +100,5 @@ def test_the_compare_page_holds_the_changed_model_against_the_untouched_one(visi
     assert "layer 1 skipped" in said(at)
     assert "what-if: skip:1" in json.dumps(drawn["cloud"]["layout"]["title"])
     assert "skip:1" in json.dumps(drawn["cka-map"]["layout"])
+    said_of = drawn["strip"]["data"][0]["hovertext"]
+    assert [("skipped" in words) for words in said_of] == [False, False, True, False]
