@@ -59,6 +59,15 @@ def open_model(kind: str) -> Any:
     return load(source(kind), settings())
 
 
+def hooks(model: Any) -> int:
+    """Hooks on a model's modules, without those that the library leaves behind for good."""
+    return sum(
+        not getattr(hook, "__module__", "").startswith("transformers")
+        for module in model.model.modules()
+        for hook in (*module._forward_hooks.values(), *module._forward_pre_hooks.values())
+    )
+
+
 def kind_of(kind: str) -> str:
     """What a family reads: text, image or audio."""
     return "image" if kind in tiny.VISION else "audio" if kind in tiny.AUDIO else "text"

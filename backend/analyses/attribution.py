@@ -7,7 +7,6 @@ probability of the answer's tokens, each after the true ones before it.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 
 Site = Literal["layer", "attention", "mlp"]
 SITES: tuple[Site, ...] = ("layer", "attention", "mlp")
-_STACK = {"cpu": 512}  # tokens that go through a block at once; what the gradient needs is kept
-_STACK_ELSEWHERE = 8192
+_MOST = 8192  # tokens that go through a block at once, as what the gradient needs is kept
 Target = Callable[["torch.Tensor"], "torch.Tensor"]
 
 
@@ -103,7 +101,9 @@ def attribution_map(
     """
     import torch
 
-    budget = tokens or _STACK.get(replay.ids.device.type, _STACK_ELSEWHERE)
+    from backend.models.memory import tokens_at_once
+
+    budget = tokens or min(tokens_at_once(replay.ids.device.type) // 2, _MOST)
     room = max(1, budget // replay.ids.shape[1])
     layers = replay.n_blocks
     total, done, found = layers * (layers + 1) // 2, 0, []
@@ -126,11 +126,9 @@ def _score(replay: Replay, predicts: Sequence[int], answer: Sequence[int]) -> Ta
 
     at = torch.as_tensor(list(predicts), device=replay.ids.device)
     wanted = torch.as_tensor(list(answer), device=replay.ids.device)
-    # the head runs in inference mode, where nothing has a gradient: its maths without that
-    head_logits = inspect.unwrap(type(replay.model).head_logits)
 
     def score(hidden: torch.Tensor) -> torch.Tensor:
-        p = head_logits(replay.model, replay.final(hidden[:, at])).softmax(-1)
+        p = replay.logits(hidden[:, at]).softmax(-1)
         return p.gather(-1, wanted.expand(len(p), -1)[..., None])[..., 0].sum(-1)
 
     return score

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     from backend.whatif.replay import Replay
 
-_STACK = {"cpu": 1024}  # tokens that go through a block at once
-_STACK_ELSEWHERE = 16_384
-
 
 def mean_states(replays: Iterable[Replay]) -> torch.Tensor:
     """The uninformative state of every depth: the mean of h_l over all tokens of some texts.
@@ -68,8 +65,10 @@ def erasure_map(
     """
     import torch
 
+    from backend.models.memory import tokens_at_once
+
     layers, length = replay.n_blocks, replay.ids.shape[1]
-    budget = tokens or _STACK.get(replay.ids.device.type, _STACK_ELSEWHERE)
+    budget = tokens or tokens_at_once(replay.ids.device.type)
     room = max(1, budget // length - 1)
     out = np.zeros((layers + 1, length))
     total = layers * (layers + 1) // 2

@@ -21,7 +21,7 @@ from backend.analyses.depth_score import (
 )
 from backend.analyses.inputs import notes
 from backend.analyses.intervals import number, say, wilson
-from backend.analyses.prompts import Prompt, check_decoder, in_batches, text_data, with_answer
+from backend.analyses.prompts import Prompt, in_batches, text_data, with_answer
 from backend.analyses.reductions import reduce_tokens
 from backend.analyses.result import Body, Result, Scalar
 from backend.analyses.skip_effects import future_windows, skip_effects
@@ -65,7 +65,7 @@ def run(
     group: str, prompts: int, length: int, reduce: str,
 ) -> Body:  # fmt: skip
     """The depth score of each group of questions, and its slope."""
-    check_decoder(model)
+    model.check_decoder()
     groups, table = _chosen(views, group, prompts)
     questions = _questions(model, groups, table, length)
     counts = np.bincount([q.group for q in questions], minlength=len(groups))

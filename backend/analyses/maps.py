@@ -16,7 +16,7 @@ from backend.analyses.inputs import notes
 from backend.analyses.intervals import median_interval, rank_correlation
 from backend.analyses.maps_claims import CLAIMS, PAPER, note, reading
 from backend.analyses.one_prompt import Asked, ask
-from backend.analyses.prompts import check_decoder, choose_prompts, in_batches
+from backend.analyses.prompts import choose_prompts, in_batches
 from backend.analyses.result import Body, Scalar
 from backend.analyses.spec import Parameter, Progress, Spec, register
 from backend.capture.view import CaptureView
@@ -41,7 +41,7 @@ def run(
     """Residual erasure and integrated gradients of one prompt."""
     from backend.whatif.replay import record
 
-    check_decoder(model)
+    model.check_decoder()
     asked = ask(views, model, text=text, row=row, answer=answer, length=length)
     track = _Track(progress, map)
     blank, about = None, {}

@@ -5,7 +5,6 @@ Logits of many tokens fill memory fast, so tokens go through the head a few at a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
 
     from backend.whatif.replay import Replay
 
-_LOGITS = 1 << 23  # held at a time, in each of a few copies; 32 MiB in float32
 TOP = 5  # the paper's overlap
 
 
@@ -27,11 +25,13 @@ def output_changes(replay: Replay, clean: torch.Tensor, changed: torch.Tensor) -
     """
     import torch
 
+    from backend.models.scoring import head_chunks, head_room
+
     out = torch.zeros(changed.shape[:2], device=clean.device)
     with torch.inference_mode():
-        for tokens in _chunks(replay, len(clean)):
+        for tokens in head_chunks(replay.model, len(clean)):
             p = replay.logits(clean[tokens]).softmax(-1)
-            room = max(1, _tokens_at_once(replay) // len(p))
+            room = max(1, head_room(replay.model) // len(p))
             for k in range(0, len(changed), room):
                 part = changed[k : k + room, tokens]
                 q = replay.logits(part.flatten(0, 1)).softmax(-1)
@@ -58,12 +58,14 @@ def read_layers(replay: Replay, measured: torch.Tensor) -> tuple[torch.Tensor, t
     """
     import torch
 
+    from backend.models.scoring import head_chunks
+
     n, layers = int(measured.sum()), replay.n_blocks
     kl = torch.zeros(layers + 1, n, dtype=torch.float64, device=measured.device)
     top = torch.ones(layers + 1, n, device=measured.device)
     with torch.inference_mode():
         states = [replay.states[layer][measured] for layer in range(layers + 1)]
-        for tokens in _chunks(replay, n):
+        for tokens in head_chunks(replay.model, n):
             log_q = replay.logits(states[-1][tokens]).log_softmax(-1)
             best = log_q.topk(min(TOP, log_q.shape[-1])).indices
             for layer in range(layers):
@@ -75,14 +77,3 @@ def read_layers(replay: Replay, measured: torch.Tensor) -> tuple[torch.Tensor, t
                 gap = torch.where(p > 0, p * (log_p - log_q), 0)
                 kl[layer, tokens] = gap.sum(-1, dtype=torch.float64).clamp(min=0)
     return kl, top
-
-
-def _tokens_at_once(replay: Replay) -> int:
-    head = replay.model.head
-    vocabulary = next(head.parameters()).shape[0] if head is not None else 1
-    return max(1, _LOGITS // vocabulary)
-
-
-def _chunks(replay: Replay, n: int) -> Iterator[slice]:
-    step = _tokens_at_once(replay)
-    return (slice(i, i + step) for i in range(0, n, step))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from backend.capture.request import stored_order
 from backend.capture.view import CaptureView
 from backend.data.dataset import Dataset
-from backend.errors import AnalysisError, ModelError
+from backend.errors import AnalysisError
 
 if TYPE_CHECKING:
     from backend.models.loading import LoadedModel
@@ -43,7 +43,7 @@ def choose_prompts(
     ModelError : the model does not predict next tokens.
     AnalysisError : there is no text to read.
     """
-    check_decoder(model)
+    model.check_decoder()
     if text:
         texts = _typed(text)
         rows = [LITERAL] * len(texts)
@@ -53,15 +53,6 @@ def choose_prompts(
         rows, texts = order.tolist(), data.texts(order)
     samples = model.inputs.prepare(texts, max_tokens=length).samples
     return [Prompt(r, t, tuple(i)) for r, t, i in zip(rows, texts, samples, strict=True)]
-
-
-def check_decoder(model: "LoadedModel") -> None:
-    """ModelError for a model that does not predict next tokens."""
-    if not model.is_decoder:
-        raise ModelError(
-            f"{model.source.ref} does not predict next tokens.",
-            "Pick a language model, such as demo:smollm2.",
-        )
 
 
 def text_data(views: Sequence[CaptureView]) -> Dataset:

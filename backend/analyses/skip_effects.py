@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from backend.whatif.values import Part
 
 SMALLEST = 1e-6  # of a norm that divides
-_STACK = {"cpu": 1024}  # tokens that go through a block at once
-_STACK_ELSEWHERE = 16_384
 _GRID_FROM, _GRID_BEFORE_END, _GRID_STEP = 8, 4, 8  # the paper's grid of future positions
 SHORTEST = 4  # tokens of a text that has future positions
 Progress = Callable[[int, int], None]
@@ -173,11 +171,13 @@ def local_effects(
     """
     import torch
 
+    from backend.models.memory import tokens_at_once
+
     layers, device = replay.n_blocks, replay.ids.device
     masks = [_mask(w, replay) for w in windows]
     where = [torch.as_tensor(mask, device=device)[..., None] for mask in masks]
     E = np.zeros((len(windows), layers, layers, *replay.ids.shape), np.float32)
-    room = max(1, _STACK.get(device.type, _STACK_ELSEWHERE) // replay.ids.numel())
+    room = max(1, tokens_at_once(device.type) // replay.ids.numel())
     gone = [_written(replay, s, part) for s in range(layers)]
     for layer in range(layers):
         progress(layer, layers)

@@ -12,10 +12,9 @@ from backend.errors import CaptureError, DataError
 from backend.models.hooks import reading
 from backend.models.inputs import Batch, Prepared
 from backend.models.loading import LoadedModel
-from backend.models.memory import is_out_of_memory
+from backend.models.memory import is_out_of_memory, tokens_at_once
 from backend.store.vectors import write_shard
 
-_BATCH = {"cpu": 1024, "cuda": 32_768, "mps": 8192}  # padded tokens in a batch
 _EVERY_POSITION = ("tokens", "spatial")
 _MEDIA_AT_ONCE = 32  # pictures or sounds of a shard that are decoded at a time: bounds memory
 
@@ -166,7 +165,7 @@ def run_rows(
             "The head at every token would store the whole vocabulary per token.",
             "Use last or mean pooling for `head`, or leave it out.",
         )
-    budget = budget or _BATCH[model.device.name.partition(":")[0]]
+    budget = budget or tokens_at_once(model.device.name)
     collector = into or Collector(sites, len(prepared.samples), pooling)
     equal = model.modality == "audio"
     todo = batches(prepared.lengths, budget, equal=equal)

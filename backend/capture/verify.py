@@ -55,14 +55,8 @@ def pool_plain(states: np.ndarray, how: str) -> np.ndarray:
 
 
 @torch.inference_mode()
-def plain_states(
-    model: LoadedModel, item: object, sites: tuple[str, ...], skipped: frozenset[int] = frozenset()
-) -> tuple[dict, object]:
-    """Unpooled (positions, width) states of one row at each site, and the model's output.
-
-    The library notes what a block itself gave: behind `skipped` blocks, whose input takes the
-    place of their output, the state that really flows on counts.
-    """
+def plain_states(model: LoadedModel, item: object, sites: tuple[str, ...]) -> tuple[dict, object]:
+    """Unpooled (positions, width) states of one row at each site, and the model's output."""
     prepared = model.inputs.prepare([item], max_tokens=model.max_tokens)
     inputs = {
         k: v.to(model.device.name, model.device.dtype if v.is_floating_point() else v.dtype)
@@ -83,9 +77,7 @@ def plain_states(
     library = getattr(output, "hidden_states", None)
     if library is not None and len(library) == model.n_blocks + 1:
         last = _last_names(model, library[-1], seen.get("final"))
-        behind = {f"resid_post.{i}" for i in skipped} | {f"resid_pre.{i + 1}" for i in skipped}
-        kept = tuple(s for s in sites if s not in behind)
-        seen |= _library_states(library, model.n_blocks, kept, last=last)
+        seen |= _library_states(library, model.n_blocks, sites, last=last)
     if "head" in sites and getattr(output, "logits", None) is not None:
         seen["head"] = output.logits
     return {s: _as_positions(h) for s, h in seen.items() if s in sites}, output
@@ -146,7 +138,6 @@ def verify(
     pooling: str,
     *,
     half: bool = False,
-    skipped: frozenset[int] = frozenset(),
 ) -> Check:
     """Compare stored vectors (site -> (n, width), one per row) with the plain forward pass.
 
@@ -158,7 +149,7 @@ def verify(
     sums = {s: [0.0, 0.0, 0] for s in sites}  # largest difference, sum of squares, count
     agree: list[bool] = []
     for i, item in enumerate(read_items(dataset, rows, model)):
-        states, output = plain_states(model, item, sites, skipped)
+        states, output = plain_states(model, item, sites)
         for site in states:
             expected = pool_plain(states[site], pooling)
             difference = np.abs(stored[site][i].astype(np.float64) - expected)

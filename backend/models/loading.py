@@ -64,6 +64,14 @@ class LoadedModel:
         """Whether it predicts next tokens: what a logit lens needs."""
         return predicts_next(self.model, self.head, self.family)
 
+    def check_decoder(self) -> None:
+        """ModelError for a model that does not predict next tokens."""
+        if not self.is_decoder:
+            raise ModelError(
+                f"{self.source.ref} does not predict next tokens.",
+                "Pick a language model, such as demo:smollm2.",
+            )
+
     def tokenize(self, texts: list[str]) -> dict[str, torch.Tensor]:
         """Padded `input_ids` and `attention_mask`, int64 (batch, length), on the device."""
         prepared = self.inputs.prepare(texts, max_tokens=self.max_tokens)
@@ -90,7 +98,6 @@ class LoadedModel:
             self.trunk(**batch)
         return kept, batch["attention_mask"].bool()
 
-    @torch.inference_mode()
     def head_logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits of states after the final norm, in float32, with the model's own capping."""
         if self.head is None:
@@ -105,7 +112,6 @@ class LoadedModel:
             logits = logits * scale
         return logits
 
-    @torch.inference_mode()
     def lens_logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logit lens: final norm, then head, on a state of the stream (nostalgebraist, 2020)."""
         return self.head_logits(self.final_norm(hidden))

@@ -1,12 +1,24 @@
 """How well a language model predicts the tokens of its texts (workers only)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
 from backend.models.loading import LoadedModel
 
-HEAD_TOKENS = 256  # positions whose logits are held at a time: bounds memory
+_LOGITS = 1 << 23  # held at a time, in each of a few copies; 32 MiB in float32
+
+
+def head_room(model: LoadedModel) -> int:
+    """Tokens whose logits are held at a time, so that a large vocabulary does not fill memory."""
+    vocabulary = next(model.head.parameters()).shape[0] if model.head is not None else 1
+    return max(1, _LOGITS // vocabulary)
+
+
+def head_chunks(model: LoadedModel, n: int) -> Iterator[slice]:
+    """n tokens in pieces that the head takes at once."""
+    step = head_room(model)
+    return (slice(i, i + step) for i in range(0, n, step))
 
 
 def next_losses(
@@ -23,11 +35,10 @@ def next_losses(
     states, wanted = final[:, :-1].flatten(0, 1), ids[:, 1:].flatten()
     parts = [
         torch.nn.functional.cross_entropy(
-            model.head_logits(states[i : i + HEAD_TOKENS]), wanted[i : i + HEAD_TOKENS],
-            reduction="none",
+            model.head_logits(states[part]), wanted[part], reduction="none"
         )
-        for i in range(0, len(states), HEAD_TOKENS)
-    ]  # fmt: skip
+        for part in head_chunks(model, len(states))
+    ]
     found = torch.cat(parts) if parts else final.new_zeros(0, dtype=torch.float32)
     return found.view(len(ids), -1) * real[:, 1:]
 

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import wraps
 from weakref import WeakKeyDictionary
 
 import torch
@@ -65,14 +66,14 @@ def _span(edit: SkipLayers, now: list[int]) -> Mask:
 def skipping(model: LoadedModel, layer: int, part: str, mask: Mask) -> Iterator[None]:
     """Have one layer (or its attention, or its MLP) write nothing at the masked positions."""
     if part == "layer":
-        hooks = _hold(model.blocks[layer], layer, mask)
-    else:
-        hooks = [_silence(sublayer(model, layer, part), mask)]
+        with _holding(model.blocks[layer], layer, mask):
+            yield
+        return
+    hook = _silence(sublayer(model, layer, part), mask)
     try:
         yield
     finally:
-        for hook in hooks:
-            hook.remove()
+        hook.remove()
 
 
 def sublayer(model: LoadedModel, layer: int, part: str) -> nn.Module:
@@ -89,15 +90,20 @@ def sublayer(model: LoadedModel, layer: int, part: str) -> nn.Module:
     return found
 
 
-def _hold(block: nn.Module, layer: int, mask: Mask) -> list:
-    """Hooks that put a block's input in the place of its output."""
-    came: list[torch.Tensor] = []
+@contextmanager
+def _holding(block: nn.Module, layer: int, mask: Mask) -> Iterator[None]:
+    """Have a block give its input back.
 
-    def before(module: nn.Module, args: tuple, kwargs: dict) -> None:
-        came[:] = [tensor_of(args or tuple(kwargs.values())).clone()]  # it may be added to in place
+    Its `forward` is replaced rather than hooked, so that whatever else listens to the block, the
+    library's own record of hidden states too, sees what really flows on.
+    """
+    own, run = block.__dict__.get("forward"), block.forward
 
-    def after(module: nn.Module, args: tuple, output: object) -> object:
-        held, left = came.pop(), tensor_of(output)
+    @wraps(run)
+    def instead(*args: object, **kwargs: object) -> object:
+        held = tensor_of(args or tuple(kwargs.values())).clone()  # it may be added to in place
+        output = run(*args, **kwargs)
+        left = tensor_of(output)
         if held.shape != left.shape:
             raise ModelError(
                 f"Layer {layer} turns states of shape {tuple(held.shape)} into "
@@ -107,10 +113,14 @@ def _hold(block: nn.Module, layer: int, mask: Mask) -> list:
         where = mask(left)
         return _with_tensor(output, held if where is None else blend(where, held, left))
 
-    return [
-        block.register_forward_pre_hook(before, with_kwargs=True),
-        block.register_forward_hook(after),
-    ]
+    block.forward = instead  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        if own is None:
+            del block.forward
+        else:
+            block.forward = own
 
 
 def _silence(module: nn.Module, mask: Mask):

@@ -99,7 +99,7 @@ def record(
     ------
     ModelError : the model does not predict next tokens, or its blocks cannot be run on their own.
     """
-    _check(model)
+    model.check_decoder()
     batch = model.inputs.collate([list(s) for s in samples])
     ids = batch.inputs["input_ids"].to(model.device.name)
     real = batch.mask.to(model.device.name)  # type: ignore[union-attr]
@@ -122,14 +122,6 @@ def record(
     if sublayers:
         _keep_sublayers(replay, seen)
     return replay
-
-
-def _check(model: LoadedModel) -> None:
-    if not model.is_decoder:
-        raise ModelError(
-            f"{model.source.ref} does not predict next tokens.",
-            "Pick a language model, such as demo:smollm2.",
-        )
 
 
 def _listen(model: LoadedModel, replay: Replay) -> Iterator[RemovableHandle]:

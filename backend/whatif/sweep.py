@@ -12,13 +12,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from backend.models.memory import is_out_of_memory
+from backend.models.memory import is_out_of_memory, tokens_at_once
 from backend.whatif.applying import Mask, blend, rounded, skipping
 from backend.whatif.replay import Replay
 from backend.whatif.values import Part, Quantize, SkipLayers, WhatIf
 
-# Tokens that go through a block at once. On two cores 512, 1024 and 2048 came out alike.
-_TOKENS = {"cpu": 1024, "mps": 8192, "cuda": 32_768}
 _CLEAN = -1
 Span = tuple[int, int | None]  # positions from, up to and not including (None: the end)
 
@@ -87,7 +85,7 @@ def sweep(
         runs out.
     progress : called after each layer with the layers done and in all.
     """
-    budget = [tokens or _TOKENS[replay.model.device.name.partition(":")[0]]]
+    budget = [tokens or tokens_at_once(replay.model.device.name)]
     place = [_CLEAN] * len(plans)
     states: dict[int, torch.Tensor] = {}
     fresh = 0

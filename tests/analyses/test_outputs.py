@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from backend.analyses import outputs
 from backend.analyses.outputs import output_changes, read_layers
+from backend.models import scoring
 from backend.whatif.replay import record
 from tests import rigs
 
@@ -48,7 +48,7 @@ def test_little_memory_gives_the_same_numbers(replay, monkeypatch):
     clean = replay.states[-1][REAL]
     others = torch.stack([s[REAL] for s in replay.states])
     whole = output_changes(replay, clean, others), *read_layers(replay, REAL)
-    monkeypatch.setattr(outputs, "_LOGITS", 4 * replay.model.head.weight.shape[0])
+    monkeypatch.setattr(scoring, "_LOGITS", 4 * replay.model.head.weight.shape[0])
     pieces = output_changes(replay, clean, others), *read_layers(replay, REAL)
     for a, b in zip(whole, pieces, strict=True):
         assert torch.allclose(a, b, atol=1e-5)

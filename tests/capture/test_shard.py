@@ -22,10 +22,6 @@ def tap(model, site):
     return model.taps[site].module
 
 
-def count_hooks(model) -> int:
-    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.model.modules())
-
-
 @pytest.mark.parametrize("budget", [1, 7, 64, 10_000])
 def test_batches_hold_every_row_once_within_the_budget(budget):
     lengths = np.random.default_rng(0).integers(1, 30, 100)
@@ -92,7 +88,7 @@ def test_out_of_memory_halves_the_batch_and_gives_the_same(tmp_path, monkeypatch
     before = len(seen)
     capture_shard(model, data, task, max_tokens=64, budget=done.batch_tokens)
     assert all(a * b <= 40 for a, b in seen[before:])  # the next shard starts with what fitted
-    assert count_hooks(model) == 0
+    assert rigs.hooks(model) == 0
 
 
 def test_one_row_that_does_not_fit_is_an_error(tmp_path, monkeypatch):
@@ -104,7 +100,7 @@ def test_one_row_that_does_not_fit_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(model.trunk, "forward", full)
     with pytest.raises(MemoryError):
         rigs.capture(model, data, tmp_path, sites=("final",), pooling="mean")
-    assert not list(tmp_path.iterdir()) and count_hooks(model) == 0
+    assert not list(tmp_path.iterdir()) and rigs.hooks(model) == 0
 
 
 def test_layers_past_the_deepest_site_do_not_run(tmp_path):
@@ -225,7 +221,7 @@ def test_progress_is_reported_before_each_batch_and_may_stop_it(tmp_path):
         rigs.capture(
             model, data, tmp_path / "x", sites=("final",), pooling="last", budget=40, advance=stop
         )
-    assert not (tmp_path / "x").exists() and count_hooks(model) == 0
+    assert not (tmp_path / "x").exists() and rigs.hooks(model) == 0
 
 
 def test_a_model_refuses_rows_of_another_kind(tmp_path):

@@ -22,10 +22,6 @@ def logits(model, text: str = "", ids: torch.Tensor = IDS) -> torch.Tensor:
         return model.model(input_ids=ids).logits
 
 
-def hooks(model) -> int:
-    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.model.modules())
-
-
 @pytest.mark.parametrize("family", DECODERS)
 def test_a_skipped_layer_is_as_if_it_were_not_there(family):
     model = rigs.open_model(family)
@@ -81,7 +77,7 @@ def test_everything_is_as_before_afterwards_also_after_an_error(text):
     model = rigs.open_model("llama")
     weights = dict(model.model.named_parameters())
     copies = {name: p.clone() for name, p in weights.items()}
-    before, count = logits(model), hooks(model)
+    before, count = logits(model), rigs.hooks(model)
     assert not torch.equal(logits(model, text), before)
 
     def fail(*_):
@@ -93,7 +89,8 @@ def test_everything_is_as_before_afterwards_also_after_an_error(text):
             logits(model, text)
     finally:
         handle.remove()
-    assert hooks(model) == count
+    assert rigs.hooks(model) == count
+    assert all("forward" not in block.__dict__ for block in model.blocks)
     assert all(p is weights[name] for name, p in model.model.named_parameters())
     assert all(torch.equal(p, copies[name]) for name, p in weights.items())
     assert torch.equal(logits(model), before)
