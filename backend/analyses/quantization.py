@@ -10,7 +10,6 @@ from backend.analyses.prompts import choose_prompts, in_batches
 from backend.analyses.quantization_claims import CLAIMS, reading
 from backend.analyses.quantization_scores import lim_flattened, lim_token_mean, zd
 from backend.analyses.quantization_tables import (
-    Budget,
     assignments,
     curve_table,
     orders_of,
@@ -50,6 +49,8 @@ def run(
 ) -> Body:  # fmt: skip
     """Scores, measured sensitivity, and loss against bits for every order."""
     from backend.whatif.replay import record
+    from backend.whatif.sizes import sizes_of
+    from backend.whatif.sweep import plan_of
 
     if low >= high:
         raise AnalysisError(f"low={low} is not below high={high}.", "Give fewer bits to low.")
@@ -65,7 +66,6 @@ def run(
         raise AnalysisError("No text has two tokens.", "Give longer texts.")
     progress(0, 100, "the model as it is")
     replays = [record(model, [p.ids for p in batch]) for batch in in_batches(chosen)]
-    budget = Budget.of(model, high, low, how)
     alone = sorted({*WIDTHS, high, low} if every_width else {low}, reverse=True)
     singles = _single_plans(model.n_blocks, high, low, how, alone)
     found = _losses(replays, list(singles.values()), lambda d: progress(d // 2, 100, "one by one"))
@@ -74,15 +74,22 @@ def run(
     wanted = _ORDERS + (_VARIANTS if variants else ())
     orders = orders_of(scores, wanted, randoms=randoms, seed=seed)
     plans = assignments(orders, model.n_blocks, high, low, points)
-    changed = [_plan(p.bits, how) for p in plans]
-    after = _losses(replays, changed, lambda d: progress(50 + d // 2, 100, "order by order"))
+    changes = [p.whatif(how) for p in plans]
+    sizes = [sizes_of(model, change) for change in changes]
+    after = _losses(
+        replays,
+        [plan_of(c) for c in changes],
+        lambda d: progress(50 + d // 2, 100, "order by order"),
+    )
     base = found.take([names["base"]])
     tables = {
         "scores": scores,
         "widths": widths_table(names, found, model.n_blocks),
-        **curve_table(plans, after, base, budget),
+        **curve_table(plans, after, base, sizes),
     }
-    scalars = budget.scalars() | {
+    scalars = {
+        "high": high, "low": low, "group": group, "symmetric": symmetric, "quantizer": quantizer,
+        "block_parameters": sizes[0].block_weights, "parameters": sizes[0].parameters,
         "n": len(chosen), "tokens": int(base.tokens.sum()),
         "base_loss": float(base.sums.sum() / base.tokens.sum()),
         "origin": _origin(model), "blocks": model.n_blocks,
@@ -107,13 +114,6 @@ def _single_plans(
         plans["low", layer] = plans["bits", -1, high] | {layer: (Round(low, how),)}
     plans["low", -1] = plans["bits", -1, high]
     return plans
-
-
-def _plan(bits: Sequence[int], how: Quantize) -> "Plan":
-    """Layer by layer its bits; 0 takes the layer out."""
-    from backend.whatif.sweep import Round, Skip
-
-    return {i: (Round(b, how) if b else Skip(),) for i, b in enumerate(bits)}
 
 
 def _losses(replays: "list[Replay]", plans: "list[Plan]", progress) -> Losses:

@@ -1,4 +1,4 @@
-"""How important a layer is and what bits add up to: LIM, ZD, orders, budgets (maths only).
+"""How important a layer is: LIM, ZD, and the orders they give (maths only).
 
 Dumitru, Yadav, Maheshwary, Clotan, Madhusudhan, Surdeanu 2025, "Variable Layerwise Quantization".
 Arrays may be numpy's or torch's; sums are in float64.
@@ -171,39 +171,3 @@ def low_layers(order: np.ndarray, k: int) -> np.ndarray:
             f"{k} layers cannot be low in a model of {len(order)}.", f"Give 0 to {len(order)}."
         )
     return order[len(order) - k :]
-
-
-def average_bits(bits_per_layer: np.ndarray, parameters_per_layer: np.ndarray) -> float:
-    """Nominal bits per weight of the layers, as the paper counts: nothing outside the layers.
-
-    Raises
-    ------
-    AnalysisError : the lengths differ, or there are no parameters.
-    """
-    bits = np.asarray(bits_per_layer, dtype=np.float64)
-    weights = np.asarray(parameters_per_layer, dtype=np.float64)
-    if bits.shape != weights.shape:
-        raise AnalysisError(
-            f"{bits.size} layers have bits and {weights.size} have parameters.",
-            "Give both for every layer.",
-        )
-    if weights.sum() <= 0:
-        raise AnalysisError("The layers have no parameters.", "Pick another model.")
-    return float(bits @ weights / weights.sum())
-
-
-def file_bits(
-    stored_per_layer: np.ndarray, parameters_per_layer: np.ndarray, *,
-    other_parameters: float, other_bits: float,
-) -> float:  # fmt: skip
-    """Stored bits per parameter of a whole file.
-
-    Parameters
-    ----------
-    stored_per_layer : bits of each layer's linear weights with their scales and zero points.
-    parameters_per_layer : how many linear weights each layer has.
-    other_parameters : embeddings, head, norms, biases, kept at `other_bits` each.
-    """
-    inside = float(np.sum(parameters_per_layer))
-    share = inside / (inside + other_parameters)
-    return share * average_bits(stored_per_layer, parameters_per_layer) + (1 - share) * other_bits

@@ -1,27 +1,21 @@
 """The tables of the quantization sweep: scores, orders, assignments, and loss against bits."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from backend.analyses.intervals import Z95, mean_error
-from backend.analyses.quantization_scores import (
-    average_bits,
-    file_bits,
-    low_layers,
-    order_by,
-    ranks,
-)
-from backend.analyses.result import Result, Scalar
+from backend.analyses.quantization_scores import low_layers, order_by, ranks
+from backend.analyses.result import Result
 from backend.errors import AnalysisError
-from backend.whatif.values import Quantize, WhatIf, quantize, skip
+from backend.whatif.values import Quantize, WhatIf, skip
 
 if TYPE_CHECKING:
     from backend.analyses.quantization import Losses
-    from backend.models.loading import LoadedModel
+    from backend.whatif.sizes import Sizes
 
 
 @dataclass(frozen=True)
@@ -41,57 +35,12 @@ class Assignment:
     low_layers: int
     bits: tuple[int, ...]
 
-
-@dataclass(frozen=True)
-class Budget:
-    """What bits are counted over: linear weights of each block, and everything else."""
-
-    weights: np.ndarray  # linear weights of each block
-    others: np.ndarray  # other parameters of each block (norms, biases)
-    rest: int  # parameters outside the blocks: embeddings, head, final norm
-    full: int  # bits in which the model stores a parameter
-    stored: Mapping[int, float]  # nominal bits -> bits with scales
-    high: int
-    low: int
-    how: Quantize
-
-    @classmethod
-    def of(cls, model: "LoadedModel", high: int, low: int, how: Quantize) -> "Budget":
-        """Count a model's parameters."""
-        from backend.whatif.quantizer import in_features, linear_weights, stored_bits
-
-        linear = [list(linear_weights(b).values()) for b in model.blocks]
-        weights = np.array([sum(m.weight.numel() for m in ms) for ms in linear])  # type: ignore[operator,misc]
-        every = np.array([sum(p.numel() for p in b.parameters()) for b in model.blocks])
-        total = sum(p.numel() for p in model.model.parameters())
-        inputs = in_features(linear[0][0])
-        stored = {b: stored_bits(b, how.group, how.symmetric, inputs) for b in range(2, 9)}
-        return cls(
-            weights, every - weights, int(total - every.sum()),
-            8 * next(model.model.parameters()).element_size(), stored, high, low, how,
-        )  # fmt: skip
-
-    def average(self, bits: Sequence[int]) -> float:
-        """Nominal bits per linear weight of the blocks, as papers count."""
-        return float(average_bits(np.array(bits), self.weights))
-
-    def file(self, bits: Sequence[int]) -> float:
-        """Stored bits per parameter of the whole model, scales and embeddings included."""
-        others = int(self.others.sum()) + self.rest
-        kept = self.rest + sum(int(n) for n, b in zip(self.others, bits, strict=True) if b)
-        return file_bits(
-            np.array([self.stored[b] if b else 0.0 for b in bits]), self.weights,
-            other_parameters=others, other_bits=self.full * kept / max(others, 1),
-        )  # fmt: skip
-
-    def scalars(self) -> dict[str, Scalar]:
-        return {
-            "high": self.high, "low": self.low, "group": self.how.group,
-            "symmetric": self.how.symmetric, "quantizer": self.how.quantizer,
-            "block_parameters": int(self.weights.sum()),
-            "parameters": int(self.weights.sum() + self.others.sum() + self.rest),
-            "full_bits": self.full,
-        }  # fmt: skip
+    def whatif(self, how: Quantize) -> WhatIf:
+        """The change of the model; `how` holds the options of rounding."""
+        kept = tuple((layer, b) for layer, b in enumerate(self.bits) if b)
+        return skip(i for i, b in enumerate(self.bits) if not b) + WhatIf(
+            (replace(how, bits=kept),)
+        )
 
 
 def change(
@@ -191,30 +140,27 @@ def assigned(result: Result, order: str, low: int) -> WhatIf:
     count = int(order.rpartition("-")[2]) + 1 if random else 0
     seed = result.provenance["seed"]
     found = orders_of(result.tables["scores"], names, randoms=count, seed=seed)[-1]
-    gone = sorted(int(i) for i in low_layers(found.layers, low))
-    rest = {i: s["high"] for i in range(n) if i not in gone}
-    how = {"group": s["group"], "symmetric": s["symmetric"], "quantizer": s["quantizer"]}
-    if found.pruned:
-        return skip(gone) + quantize(rest, **how)
-    return quantize(rest | dict.fromkeys(gone, s["low"]), **how)
+    how = Quantize((), s["group"], s["symmetric"], s["quantizer"])
+    return _assign(found, n, low, s["high"], s["low"]).whatif(how)
 
 
 def assignments(
     orders: Sequence[Order], n: int, high: int, low: int, points: int
 ) -> list[Assignment]:
     """For each order the bits of every layer with 0 to all of the least important ones low."""
-    counts = np.unique(np.linspace(0, n, (points or n) + 1).round().astype(int))
-    out = []
-    for order in orders:
-        for k in counts.tolist():
-            bits = np.full(n, high)
-            bits[low_layers(order.layers, k)] = 0 if order.pruned else low
-            out.append(Assignment(order.name, k, tuple(bits.tolist())))
-    return out
+    counts = np.unique(np.linspace(0, n, (points or n) + 1).round().astype(int)).tolist()
+    return [_assign(order, n, k, high, low) for order in orders for k in counts]
+
+
+def _assign(order: Order, n: int, k: int, high: int, low: int) -> Assignment:
+    """An order with its k least important layers low, or taken out."""
+    bits = np.full(n, high)
+    bits[low_layers(order.layers, k)] = 0 if order.pruned else low
+    return Assignment(order.name, k, tuple(bits.tolist()))
 
 
 def curve_table(
-    plans: Sequence[Assignment], after: "Losses", base: "Losses", budget: Budget
+    plans: Sequence[Assignment], after: "Losses", base: "Losses", sizes: "Sequence[Sizes]"
 ) -> dict[str, pa.Table]:
     """Loss against bits; the interval is that of the change against the untouched model."""
     value, under, over = change(after.sums, base.sums, after.tokens)
@@ -222,8 +168,8 @@ def curve_table(
     curve = pa.table({
         "order": [p.order for p in plans],
         "low_layers": np.array([p.low_layers for p in plans], dtype=np.int32),
-        "average_bits": [budget.average(p.bits) for p in plans],
-        "file_bits": [budget.file(p.bits) for p in plans],
+        "average_bits": [size.average_bits for size in sizes],
+        "file_bits": [size.file_bits for size in sizes],
         "loss": start + value, "low": start + under, "high": start + over,
     })  # fmt: skip
     lines = [(p.order, p.low_layers, layer, b) for p in plans for layer, b in enumerate(p.bits)]

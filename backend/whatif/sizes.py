@@ -20,6 +20,8 @@ class Sizes:
     mb: float
     average_bits: float
     file_bits: float
+    block_weights: int  # linear weights of all blocks: what bits are given to
+    parameters: int
 
     def to_json(self) -> dict:
         return asdict(self)
@@ -31,8 +33,7 @@ def sizes_of(model: LoadedModel, whatif: WhatIf) -> Sizes:
     gone = {layer for layer, parts in whatif.skipped.items() if "layer" in parts}
     total = sum(p.numel() for p in model.model.parameters())
     whole = 8 * sum(p.numel() * p.element_size() for p in model.model.parameters())
-    nominal = weights = 0.0
-    stored = float(whole)
+    nominal, weights, stored = 0.0, 0, float(whole)
     for layer, block in enumerate(model.blocks):
         own = sum(8 * p.numel() * p.element_size() for p in block.parameters())
         for module in linear_weights(block).values():
@@ -47,4 +48,6 @@ def sizes_of(model: LoadedModel, whatif: WhatIf) -> Sizes:
                 kept = stored_bits(bits, how.group, how.symmetric, in_features(module))
                 stored -= count * (full - kept)  # type: ignore[operator]
         stored -= own if layer in gone else 0
-    return Sizes(whole / 8e6, stored / 8e6, nominal / max(weights, 1), stored / max(total, 1))
+    return Sizes(
+        whole / 8e6, stored / 8e6, nominal / max(weights, 1), stored / max(total, 1), weights, total
+    )

@@ -7,8 +7,6 @@ import pytest
 import torch
 
 from backend.analyses.quantization_scores import (
-    average_bits,
-    file_bits,
     lim_flattened,
     lim_token_mean,
     low_layers,
@@ -179,32 +177,3 @@ def test_the_least_important_layers_go_low():
     for k in (-1, 5):
         with pytest.raises(AnalysisError, match=f"{k} layers"):
             low_layers(order, k)
-
-
-@pytest.mark.parametrize(
-    ("n_high", "n", "high", "low", "expected"),
-    [(30, 40, 4, 2, 3.5), (17, 40, 4, 2, 2.85), (0, 12, 8, 4, 4), (12, 12, 8, 4, 8)],
-)
-def test_average_bits_of_equal_layers(n_high, n, high, low, expected):
-    bits = np.full(n, high)
-    bits[low_layers(np.arange(n), n - n_high)] = low
-    assert average_bits(bits, np.full(n, 12_345)) == pytest.approx(expected)
-
-
-def test_average_bits_rise_with_each_high_layer_and_weigh_by_parameters():
-    weights = np.array([100, 300, 200, 400])
-    found = [average_bits(np.where(np.arange(4) < k, 4, 2), weights) for k in range(5)]
-    assert found == pytest.approx([2, 2.2, 2.8, 3.2, 4])
-    assert average_bits([4, 0], [1, 1]) == 2
-
-
-def test_budgets_without_sense_are_refused():
-    with pytest.raises(AnalysisError, match="2 layers have bits and 3"):
-        average_bits([4, 4], [1, 1, 1])
-    with pytest.raises(AnalysisError, match="no parameters"):
-        average_bits([4, 4], [0, 0])
-
-
-def test_a_whole_file_counts_what_stays_in_full():
-    assert file_bits([4.5, 3.5], [50, 50], other_parameters=100, other_bits=16) == 10
-    assert file_bits([4.5, 4.5], [50, 50], other_parameters=0, other_bits=16) == 4.5

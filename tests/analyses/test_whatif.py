@@ -7,7 +7,6 @@ import torch
 from backend.analyses import load_all
 from backend.errors import AnalysisError
 from backend.whatif.applying import applied
-from backend.whatif.sizes import sizes_of
 from backend.whatif.values import WhatIf
 from tests import rigs
 
@@ -79,21 +78,3 @@ def test_the_untouched_model_is_run_once_for_the_same_text(monkeypatch):
     for change in ("skip:0", "skip:2", ""):
         look(change, text=text)
     assert seen == ["", "skip:0", "skip:2"]
-
-
-def test_sizes_add_up():
-    model = rigs.open_model("llama")
-    total = sum(p.numel() for p in model.model.parameters())
-    block = sum(p.numel() for p in model.blocks[0].parameters())
-    linear = sum(m.weight.numel() for m in model.blocks[0].modules() if hasattr(m, "in_features"))
-    whole = sizes_of(model, WhatIf())
-    assert whole.base_mb == whole.mb == pytest.approx(4e-6 * total)
-    assert (whole.average_bits, whole.file_bits) == (32, 32)
-    gone = sizes_of(model, WhatIf.parse("skip:1"))
-    assert gone.mb == pytest.approx(4e-6 * (total - block))
-    assert gone.average_bits == pytest.approx(32 * 2 / 3)
-    small = sizes_of(model, WhatIf.parse("bits:4=0:g8"))
-    saved = linear * (32 - 4 - 2 * 16 / 8) / 8e6
-    assert small.mb == pytest.approx(whole.mb - saved)
-    assert small.average_bits == pytest.approx((4 + 32 + 32) / 3)
-    assert sizes_of(model, WhatIf.parse("skip-mlp:0")).mb == whole.mb
