@@ -6,11 +6,10 @@ from pathlib import Path
 from backend import work
 from backend.analyses.quantization_tables import assigned
 from backend.analyses.result import Result
-from backend.errors import UserError
 from backend.jobs import Job, JobContext
 from backend.models.sources import ModelSource
 from backend.remembered import Remembered
-from backend.whatif import Quantize, WhatIf
+from backend.whatif import WhatIf
 
 
 class Assigning(Remembered):
@@ -27,7 +26,8 @@ class Assigning(Remembered):
 
     def fqn_config(self, model: str, whatif: WhatIf | str) -> dict:
         """The bits of every linear module as torchao's FqnToConfig reads them from JSON."""
-        whatif = _with_bits(whatif)
+        whatif = WhatIf.parse(str(whatif))
+        whatif.assignment()
         job = self.runner.start(
             "names", f"Modules of {model}", {"ref": model, "whatif": str(whatif)},
             lambda job: job.call(work.fqn_config, self.settings, self._source(job, model), whatif),
@@ -39,7 +39,8 @@ class Assigning(Remembered):
 
         Without a target it lies below the data folder, under the model's and the what-if's names.
         """
-        whatif = _with_bits(whatif)
+        whatif = WhatIf.parse(str(whatif))
+        whatif.assignment()
         name = re.sub(r"[^\w.=,-]+", "-", f"{model}-{whatif}").strip("-")[:120]
         folder = Path(target).expanduser() if target else self.settings.home / "exports" / name
 
@@ -56,14 +57,3 @@ class Assigning(Remembered):
 
     def _source(self, job: JobContext, model: str) -> ModelSource:
         return self.source(self._resolve_model(job, model))
-
-
-def _with_bits(whatif: WhatIf | str) -> WhatIf:
-    whatif = WhatIf.parse(str(whatif))
-    kinds = [e for e in whatif.edits if isinstance(e, Quantize)]
-    if len(kinds) != 1 or len(whatif.edits) != 1:
-        raise UserError(
-            f"The what-if {str(whatif)!r} is not one assignment of bits.",
-            "Set bits only, all with the same group and levels: skipped layers stay in a file.",
-        )
-    return whatif

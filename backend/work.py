@@ -136,19 +136,12 @@ def fqn_config(settings: Settings, source: ModelSource, whatif: WhatIf, ticker: 
     from backend.models.loading import dissect, open_model, read_config
     from backend.models.taps import find_blocks
     from backend.whatif.quantized_export import fqn_config as as_config
-    from backend.whatif.quantizer import linear_weights
 
     config = read_config(source)
     model = open_model(source, config, settings, weights=False)
     trunk, _, family = dissect(model, config, source.ref)
     blocks = find_blocks(trunk, family.blocks)
-    (edit,) = whatif.check(len(blocks)).edits
-    full = {id(module): name for name, module in model.named_modules()}
-    names = {
-        layer: [full[id(module)] for module in linear_weights(blocks[layer]).values()]
-        for layer in whatif.bits
-    }
-    return as_config(whatif.bits, names, group=edit.group, symmetric=edit.symmetric)  # type: ignore[union-attr]
+    return as_config(whatif.check(len(blocks)).assignment(), model, blocks)
 
 
 def export_model(

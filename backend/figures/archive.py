@@ -67,6 +67,8 @@ def code(result: Result) -> str:
     if said.get("n") is not None:
         given["rows"] = said["n"]
     given["seed"] = said.get("seed", 0)
+    if said.get("whatif"):
+        given["whatif"] = said["whatif"]
     if said.get("dtype") == "float16":
         given["half"] = True
     parameters = dict(said.get("parameters") or {})

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,24 +24,19 @@ _COPIED = ("*.json", "*.model", "*.txt", "*.jinja", "tokenizer*", "LICENSE*", "N
 _LEFT = (".*", "*.safetensors*", "*.gguf", "demo.json", ASSIGNMENT)
 
 
-def fqn_config(
-    layer_bits: Mapping[int, int], names: Mapping[int, Sequence[str]], *,
-    group: int, symmetric: bool,
-) -> dict:  # fmt: skip
+def fqn_config(edit: Quantize, model: nn.Module, blocks: Sequence[nn.Module]) -> dict:
     """The bits of each module as JSON that torchao's `config_from_dict` makes a FqnToConfig of.
 
     `quantize_(model, config, filter_fn=None)` then rounds exactly the named modules. It needs a
-    group that divides every row, and modules of `nn.Linear`.
-
-    Parameters
-    ----------
-    layer_bits : layer -> bits; names : layer -> its modules' names, from the model's root.
-    group : weights along the input dimension that share a scale; 0: a row does.
+    group that divides every row, and modules of `nn.Linear`. Weights are not looked at, so the
+    model may lie on the meta device.
     """
+    full = {id(module): name for name, module in model.named_modules()}
+    group, symmetric = edit.group, edit.symmetric
     grain = ("PerGroup", {"group_size": group}) if group else ("PerAxis", {"axis": 0})
     mapping = {"_type": "MappingType", "_data": "SYMMETRIC" if symmetric else "ASYMMETRIC"}
     modules = {
-        name: _typed(
+        full[id(module)]: _typed(
             "IntxWeightOnlyConfig",
             {
                 "weight_dtype": {"_type": "torch.dtype", "_data": f"int{bits}"},
@@ -50,8 +45,8 @@ def fqn_config(
             },
             version=2,
         )
-        for layer, bits in sorted(layer_bits.items())
-        for name in names[layer]
+        for layer, bits in edit.bits
+        for module in linear_weights(blocks[layer]).values()
     }
     return _typed("FqnToConfig", {"fqn_to_config": modules})
 
@@ -80,7 +75,12 @@ def export_folder(model: LoadedModel, whatif: WhatIf, target: Path) -> Path:
     target = Path(target).expanduser()
     if os.path.lexists(target):
         raise UserError(f"{target} exists already.", "Choose another folder, or remove it first.")
-    edit = _assignment(model, whatif)
+    edit = whatif.check(model.n_blocks).assignment()
+    if not hasattr(model.model, "save_pretrained"):
+        raise UserError(
+            f"{model.source.ref} is not a model of the transformers library.",
+            "Pick a transformer.",
+        )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.part-") as made:
@@ -98,22 +98,6 @@ def export_folder(model: LoadedModel, whatif: WhatIf, target: Path) -> Path:
             "Free some space, or choose another folder.",
         ) from error
     return target
-
-
-def _assignment(model: LoadedModel, whatif: WhatIf) -> Quantize:
-    """The one edit of a what-if that only sets bits."""
-    whatif.check(model.n_blocks)
-    if len(whatif.edits) != 1 or not isinstance(whatif.edits[0], Quantize):
-        raise UserError(
-            f"The what-if {str(whatif)!r} is not one assignment of bits.",
-            "Set bits only, all with the same group and levels.",
-        )
-    if not hasattr(model.model, "save_pretrained"):
-        raise UserError(
-            f"{model.source.ref} is not a model of the transformers library.",
-            "Pick a transformer.",
-        )
-    return whatif.edits[0]
 
 
 def _save(model: LoadedModel, folder: Path) -> None:
@@ -186,12 +170,7 @@ def _copy_others(model: LoadedModel, part: Path) -> None:
 
 def _described(model: LoadedModel, whatif: WhatIf, edit: Quantize) -> dict:
     """The assignment for torchao, which passes over the entries that are for people."""
-    full = {id(module): name for name, module in model.model.named_modules()}
-    names = {
-        layer: [full[id(m)] for m in linear_weights(model.blocks[layer]).values()]
-        for layer, _ in edit.bits
-    }
-    config = fqn_config(dict(edit.bits), names, group=edit.group, symmetric=edit.symmetric)
+    config = fqn_config(edit, model.model, model.blocks)
     return {"whatif": str(whatif), "model": model.source.model_id} | config
 
 

@@ -147,6 +147,15 @@ class WhatIf:
                 kept.append(replace(edit, bits=tuple(p for p in edit.bits if p[0] not in gone)))
         return WhatIf(tuple(kept))
 
+    def assignment(self) -> Quantize:
+        """The one edit of a what-if that sets bits and does nothing else; UserError otherwise."""
+        if len(self.edits) != 1 or not isinstance(self.edits[0], Quantize):
+            raise UserError(
+                f"The what-if {str(self)!r} is not one assignment of bits.",
+                "Set bits only, all with the same group and levels: skipped layers stay in a file.",
+            )
+        return self.edits[0]
+
     def check(self, n_blocks: int) -> "WhatIf":
         """The what-if itself; UserError when it names a layer that the model does not have."""
         wrong = [layer for layer in self.layers if not 0 <= layer < n_blocks]

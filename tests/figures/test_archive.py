@@ -55,6 +55,12 @@ def test_the_code_of_two_models_names_both(similarity):
     assert "half=True" in text
 
 
+def test_the_code_of_a_changed_model_changes_it_too(similarity):
+    said = {**similarity.provenance, "whatif": "skip:3"}
+    assert "whatif='skip:3'" in code(Result("k", "similarity", {}, {}, "", said))
+    assert "whatif" not in code(similarity)
+
+
 @pytest.fixture
 def nested(similarity) -> Result:
     tops = pa.table({"layer": [0, 1], "top5": [["a", "b"], None], "x": [0.5, None]})

@@ -47,7 +47,9 @@ def test_torchao_reads_the_assignment_as_it_would_write_it(group, symmetric):
     from torchao.quantization import FqnToConfig, IntxWeightOnlyConfig, PerAxis, PerGroup
     from torchao.quantization.quant_primitives import MappingType
 
-    record = fqn_config({1: 3, 0: 4}, NAMES, group=group, symmetric=symmetric)
+    net = Net()
+    edit = quantize({1: 3, 0: 4}, group=group, symmetric=symmetric).assignment()
+    record = fqn_config(edit, net, [*net.layers])
     found = config_from_dict(json.loads(json.dumps(record)))
     kind = MappingType.SYMMETRIC if symmetric else MappingType.ASYMMETRIC
     expected = {
@@ -70,7 +72,8 @@ def test_the_assignment_changes_the_named_modules_and_no_other():
     from torchao.quantization import quantize_
 
     net = Net()
-    config = config_from_dict(fqn_config({1: 2}, NAMES, group=64, symmetric=False))
+    edit = quantize({1: 2}, group=64).assignment()
+    config = config_from_dict(fqn_config(edit, net, [*net.layers]))
     quantize_(net, config, filter_fn=None)
     rounded = [
         name

@@ -60,6 +60,13 @@ def test_a_layer_that_is_not_there_is_refused():
         quantize({3: 4}).check(3)
 
 
+def test_an_assignment_sets_bits_and_nothing_else():
+    assert WhatIf.parse("bits:4=0,3=1:g8").assignment() == Quantize(((0, 4), (1, 3)), group=8)
+    for typed in ("", "skip:1", "skip:1+bits:4=0", "bits:4=0+bits:4=1:g8"):
+        with pytest.raises(UserError, match="is not one assignment of bits"):
+            WhatIf.parse(typed).assignment()
+
+
 def test_in_words():
     typed = "skip:3,5-7+skip-attn:1:t1-9+bits:4=0-9,3=10:g32:sym"
     assert WhatIf.parse(typed).in_words() == (
