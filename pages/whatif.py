@@ -4,7 +4,7 @@ import streamlit as st
 
 import ui
 from backend import figures
-from whatif_bits import PROMPTS, TOKENS, bits_tab, export_tab
+from whatif_bits import PROMPTS, TOKENS, bits_tab, export_tab, settings_row
 from whatif_depth import lens_tab, noticed_tab, written_tab
 from whatif_prompt import hops_tab, map_tab, prompt_tab
 from whatif_strip import instrument, live
@@ -32,6 +32,7 @@ def main() -> None:
         return
     instrument(bench)
     said = live(bench)
+    settings_row()
     hero(bench)
     evidence(bench, said)
 
@@ -59,7 +60,7 @@ def hero(bench) -> None:
 
 
 def bits_request(bench):
-    """The sweep over orders and budgets, with the widths that the tab *Bits* chose."""
+    """The sweep over orders and budgets, with the widths and the rounding that were chosen."""
     chosen = st.session_state
     high, low = (int(n) for n in chosen.get("pair", "4 and 3").split(" and "))
     return bench.request(
@@ -103,7 +104,7 @@ def papers_tab(bench) -> None:
         if r["analysis"] in ANALYSES and r["provenance"]["models"][0]["ref"] == bench.model
     ]  # fmt: skip
     newest: dict = {}
-    for result in map(found.result, mine):
+    for result in map(ui.kept, mine):
         newest.setdefault((result.analysis, result.provenance["data"]), result)
     ui.claims(found.claims(list(newest.values())))
     st.caption(

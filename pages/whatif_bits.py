@@ -13,7 +13,10 @@ PAIRS = ("4 and 3", "8 and 4", "4 and 2", "3 and 2", "8 and 2")
 
 
 def settings_row() -> None:
-    """Widths and rounding; they hold for the sweep and for what a click on the strip sets."""
+    """Widths and rounding; they hold for the sweep and for what a click on the strip sets.
+
+    Drawn whatever tab is open: Streamlit forgets the choices of what is not drawn.
+    """
     pair, group, levels, by = st.columns(4)
     pair.selectbox(
         "High and low bits", PAIRS, key="pair", bind="query-params",
@@ -36,7 +39,6 @@ def settings_row() -> None:
 
 def bits_tab(bench, request) -> None:
     """LIM, ZD and what was measured, layer by layer; a slider that sets the least important."""
-    settings_row()
     result = ui.workbench().stored(request)
     if result is None:
         st.caption("Compute loss against bits above; the scores of all layers appear here.")

@@ -9,9 +9,8 @@ PROMPTS = 6
 LENGTH = 48
 
 
-def _depth(bench, **more: object):
+def _depth(bench, *, part: str = "layer", **more: object):
     """The depth analysis of the first prompts, under the bench's what-if."""
-    part = st.session_state.get("part", "layer")
     tokens = PROMPTS * LENGTH * bench.facts["blocks"] * (0.6 + 2.4)
     if more.get("local"):
         tokens *= 2
@@ -69,7 +68,8 @@ def noticed_tab(bench) -> None:
         help="max over tokens and prompts is the paper's; it grows with their number.",
     )  # fmt: skip
     mode = st.session_state.get("mode") or "current"
-    result = _depth(bench, **({"local": True} if "local" in mode else {}))
+    local = {"local": True} if "local" in mode else {}
+    result = _depth(bench, part=st.session_state.get("part") or "layer", **local)
     if result is None:
         return
     one, two = st.columns([3, 2], gap="medium")

@@ -28,7 +28,7 @@ def instrument(bench) -> None:
         bind="query-params",
         required=True,
         help="Skipped layers write nothing into the residual stream. Bits round the layer's linear "
-        "weights, by the settings in the tab Bits. A second click takes it back.",
+        "weights, by the settings below. A second click takes it back.",
     )
     if ui.can_undo_whatif():
         back.button(
@@ -78,7 +78,7 @@ def _take(layers: list[int], held: str) -> None:
 
 
 def rounding() -> str:
-    """The settings of the tab *Bits* as a what-if writes them."""
+    """The settings of rounding as a what-if writes them."""
     chosen = st.session_state
     group = chosen.get("group", "64")
     out = "" if group == "64" else f":g{group}"

@@ -52,7 +52,7 @@ def run(
     }
     scalars = _scalars(usable, base, changed) | sizes_of(model, whatif).to_json()
     scalars |= {
-        "whatif": str(whatif), "text": usable[0].text,
+        "whatif": str(whatif), "text": _read(model, usable[0], length),
         "base_text": _words(model, base.continuation),
         "changed_text": _words(model, changed.continuation),
     }  # fmt: skip
@@ -146,7 +146,12 @@ def _scalars(prompts: list[Prompt], base: Answer, changed: Answer) -> dict[str, 
 
 
 def _words(model: "LoadedModel", ids: tuple[int, ...]) -> str:
-    return model.inputs.tokenizer.decode(list(ids))  # type: ignore[attr-defined]
+    return model.inputs.tokenizer.decode(list(ids), skip_special_tokens=True)  # type: ignore[attr-defined]
+
+
+def _read(model: "LoadedModel", prompt: Prompt, length: int) -> str:
+    """What the model read of a text: all of it, or its first tokens."""
+    return prompt.text if len(prompt.ids) < length else _words(model, prompt.ids)
 
 
 def _reading(s: dict) -> str:

@@ -23,7 +23,7 @@ from ui.points import cloud_figure, colour_columns, film_figure, sites_of
 from ui.sampling import ROWS
 from ui.selecting import selection, turn
 from ui.tables import table
-from ui.waiting import ACTIVE, answer, bar, failure, progress
+from ui.waiting import ACTIVE, answer, bar, failure, kept, progress
 
 __all__ = [
     "ACTIVE",
@@ -50,6 +50,7 @@ __all__ = [
     "head",
     "inspector",
     "is_playing",
+    "kept",
     "layer_states",
     "legend_below",
     "level_with_slider",

@@ -60,6 +60,12 @@ def test_several_texts_give_an_interval_over_texts():
     assert body.scalars["tokens"] == 5 + 4 + 2
 
 
+def test_of_a_long_text_only_what_was_read_is_shown():
+    body = look("skip:1", length=3)
+    assert body.scalars["text"] == "the cat runs" and body.scalars["tokens"] == 2
+    assert look("skip:1").scalars["text"] == TEXT
+
+
 def test_a_text_of_one_token_is_refused():
     with pytest.raises(AnalysisError, match="two tokens"):
         look(text="cat")
