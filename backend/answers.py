@@ -12,13 +12,14 @@ from backend.keys import digest
 from backend.requests import CaptureAsk, RunRequest
 
 
-def captures_of(request: RunRequest) -> list[CaptureAsk]:
-    """The captures that an analysis reads: one for each model."""
-    models = [request.model, request.other] if request.other else [request.model]
+def captures_of(spec: Spec, request: RunRequest, rows: str) -> list[CaptureAsk]:
+    """The captures that an analysis reads: one for each model, on the data set `rows`."""
+    sites = spec.sites if request.sites == "all" else request.sites
     return [
-        CaptureAsk(m, request.data, request.sites, request.pooling if i == 0 else "",
-                   request.rows, request.half, "" if i else request.whatif)
-        for i, m in enumerate(models)
+        CaptureAsk(m, rows, sites, request.pooling if i == 0 else "",
+                   request.rows if spec.reads == "rows" else 0, request.half,
+                   "" if i else request.whatif)
+        for i, m in enumerate((request.model, request.other)) if m
     ]  # fmt: skip
 
 

@@ -54,14 +54,17 @@ def run(arguments: Namespace) -> int:
         parameters[name] = value
     spec = Workbench.spec(arguments.analysis)
     spec.parse(parameters)
-    if not arguments.model:
+    if spec.model == "required" and not arguments.model:
         raise UserError(f"{spec.title} needs a model.", "Add --model demo:smollm2.")
-    if len(arguments.data) != 1:
-        raise UserError(f"{spec.title} takes one data set.", "Add --data demo:facts.")
+    most = 1 if spec.reads == "rows" else 2
+    if not 1 <= len(arguments.data) <= most:
+        takes = "one data set" if most == 1 else "one or two data sets"
+        example = {"rows": "facts", "choices": "film-choices", "ratings": "lectures"}[spec.reads]
+        raise UserError(f"{spec.title} takes {takes}.", f"Add --data demo:{example}.")
     if arguments.out:
         check_folder(Path(arguments.out))
     workbench = _open(arguments)
-    data = _bring(workbench, arguments, arguments.data[0])
+    data, *also = (_bring(workbench, arguments, ref) for ref in arguments.data)
     request = RunRequest(
         arguments.analysis,
         arguments.model,
@@ -74,6 +77,7 @@ def run(arguments: Namespace) -> int:
         arguments.half,
         parameters,
         str(WhatIf.parse(arguments.whatif)),
+        *also,
     )
     result = workbench.stored(request) or _watch(workbench, workbench.submit_run(request))
     print(result.reading)

@@ -203,8 +203,11 @@ class Library:
             return known
         job.report(0, 0, f"reading {name or ref}")
         dataset = job.call(work.resolve_data, self.settings, ref, text_column, name)
+        return self._remember_data(dataset, _stamp(ref))
+
+    def _remember_data(self, dataset: Dataset, ref: str) -> Dataset:
         datasets.put_dataset(
-            self.store, dataset.table(), hash=dataset.hash, ref=_stamp(ref), name=dataset.name,
+            self.store, dataset.table(), hash=dataset.hash, ref=ref, name=dataset.name,
             kind=dataset.kind, folder=dataset.folder, description=dataset.to_json(),
         )  # fmt: skip
         return dataset

@@ -8,7 +8,8 @@ class RunRequest:
     """An analysis of one model (or two) on one data set.
 
     `pooling` and `rows` may be empty: the model's own pooling, and all rows. `whatif` changes the
-    first model; a second one is taken as it is.
+    first model; a second one is taken as it is. An analysis of choices or ratings may go without
+    a model, and may take a second data set: the options' vectors, or their texts or images.
     """
 
     analysis: str
@@ -22,6 +23,7 @@ class RunRequest:
     half: bool = False
     parameters: dict = field(default_factory=dict)
     whatif: str = ""  # text of a what-if, see backend/whatif/values.py
+    also: str = ""  # a second data set, see above
 
     def to_json(self) -> dict:
         return asdict(self)

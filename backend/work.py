@@ -59,6 +59,18 @@ def resolve_data(
     )  # fmt: skip
 
 
+def texts_of(settings: Settings, judged: Dataset, ticker: Ticker) -> Dataset:
+    """The options of choices, or the items of ratings, as a data set of texts."""
+    from backend.data.dataset import write_dataset
+    from backend.data.judgements import texts_of as distinct
+
+    what = {"choices": "Options", "ratings": "Items"}[judged.kind]
+    return write_dataset(
+        settings.data, distinct(judged.table(), judged.kind), kind="text", text_column="text",
+        name=f"{what} of {judged.name}", source=judged.source, licence=judged.licence,
+    )  # fmt: skip
+
+
 def capture_shard(
     settings: Settings, source: ModelSource, folder: Path, task, budget: int | None,
     place: tuple[int, int], ticker: Ticker,
@@ -103,14 +115,16 @@ def verify_capture(
 
 def analyse(
     settings: Settings, key: str, views: tuple[CaptureView, ...], source: ModelSource | None,
-    seed: int, parameters: dict, ticker: Ticker,
+    seed: int, parameters: dict, tables: tuple[Dataset, Dataset | None] | None, ticker: Ticker,
 ) -> Body:  # fmt: skip
-    """Run one registered analysis."""
+    """Run one registered analysis; `tables` are the judgements and the second data set, if any."""
     from backend.analyses import load_all
 
     spec = load_all()[key]
     assert spec.run is not None, f"{key} is a suite; the workbench runs its parts"
     call = partial(spec.run, views, seed=seed, progress=ticker.progress, **parameters)
+    if tables is not None:
+        call = partial(call, data=tables[0], also=tables[1])
     if not spec.needs_model or source is None:
         return call()
     from backend.models.loading import SHELF

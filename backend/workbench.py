@@ -2,178 +2,31 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from time import monotonic
 
 import numpy as np
 import pyarrow as pa
 
 from backend import work
-from backend.analyses import load_all
 from backend.analyses.result import Result
-from backend.analyses.spec import Spec
-from backend.answers import captures_of, merge, parts_of, suite_key, versions
-from backend.assigning import Assigning
-from backend.capturing import Resolved
 from backend.claims import measure
 from backend.data.dataset import Dataset
-from backend.errors import AnalysisError, UserError
+from backend.errors import UserError
 from backend.jobs import Job, JobContext
-from backend.keys import digest
 from backend.requests import CaptureAsk, RunRequest, first_request
+from backend.running import Running
 from backend.settings import load_settings
-from backend.store import jobs, results
+from backend.store import jobs
 from backend.store.neighbours import nearest
 from backend.store.slices import Filter, select, values_of
-from backend.whatif import WhatIf
 
 
-class Workbench(Assigning):
+class Workbench(Running):
     """Models, data, captures, analyses and jobs over one store.
 
     All methods may be called from several threads. Equal questions are answered from the store.
     """
-
-    # Analyses
-
-    def run(
-        self, analysis: str, *, model: str, data: str, other: str = "", sites: str = "all",
-        pooling: str = "", rows: int = 0, seed: int = 0, half: bool = False,
-        whatif: WhatIf | str = "", **parameters: object,
-    ) -> Result:  # fmt: skip
-        """An analysis with everything it needs: fetches, captures and computes what is missing."""
-        request = RunRequest(
-            analysis, model, data, other, sites, pooling, rows, seed, half, parameters, str(whatif)
-        )
-        return self.stored(request) or self.runner.wait(self.submit_run(request))
-
-    def submit_run(self, request: RunRequest, *, job_id: str = "") -> Job:
-        """Start an analysis in the background; returns the job."""
-        spec = self.spec(request.analysis)
-        spec.parse(request.parameters)
-        if request.other and spec.captures < 2:
-            raise AnalysisError(f"{spec.title} takes one model.", f"Leave out {request.other!r}.")
-        title = f"{spec.title}: {request.model} on {request.data}"
-        return self.runner.start(
-            "run", title, request.to_json(), lambda job: self._run(job, request), job_id=job_id
-        )
-
-    @staticmethod
-    def spec(analysis: str) -> Spec:
-        """A registered analysis; AnalysisError names those there are."""
-        known = load_all()
-        if analysis not in known:
-            raise AnalysisError(
-                f"There is no analysis {analysis!r}.", f"Choose from: {', '.join(known)}."
-            )
-        return known[analysis]
-
-    def stored(self, request: RunRequest) -> Result | None:
-        """The answer if it was computed before."""
-        spec = self.spec(request.analysis)
-        spec.parse(request.parameters)
-        asks = [self.resolve(ask) for ask in captures_of(request)]
-        if any(r is None for r in asks):
-            return None
-        if spec.parts:
-            parts, left_out = parts_of(spec, request, asks[0].description)  # type: ignore[union-attr]
-            found = [self.stored(part) for part in parts]
-            return None if any(f is None for f in found) else merge(spec, found, left_out)  # type: ignore[arg-type]
-        return self.result(self._result_key(spec, request, asks))  # type: ignore[arg-type]
-
-    def key_of(self, request: RunRequest) -> str | None:
-        """The key of a request's result; None before its model and data are known."""
-        spec = self.spec(request.analysis)
-        asks = [self.resolve(ask) for ask in captures_of(request)]
-        if any(a is None for a in asks):
-            return None
-        if spec.parts:
-            parts, _ = parts_of(spec, request, asks[0].description)  # type: ignore[union-attr]
-            return suite_key(spec, [self.key_of(part) or "" for part in parts])
-        return self._result_key(spec, request, asks)  # type: ignore[arg-type]
-
-    def result(self, key: str) -> Result | None:
-        """A stored result by its key."""
-        found = results.get_result(self.store, key)
-        if found is None:
-            return None
-        return Result(**{name: found[name] for name in Result.__dataclass_fields__})
-
-    @staticmethod
-    def _result_key(spec: Spec, request: RunRequest, asks: list[Resolved]) -> str:
-        return digest({
-            "analysis": spec.key, "version": spec.version, "seed": request.seed,
-            "parameters": spec.parse(request.parameters),
-            "captures": [[a.capture.model_id, sorted(a.keys.values()), a.capture.rows]
-                         for a in asks],
-        })  # fmt: skip
-
-    def _run(self, job: JobContext, request: RunRequest) -> Result:
-        spec = self.spec(request.analysis)
-        asks = [self.resolve(ask, job) for ask in captures_of(request)]
-        self._check_kind(spec, asks)
-        if spec.parts:
-            parts, left_out = parts_of(spec, request, asks[0].description)  # type: ignore[union-attr]
-            return merge(spec, [self._run(job, part) for part in parts], left_out)
-        key = self._result_key(spec, request, asks)  # type: ignore[arg-type]
-        if known := self.result(key):
-            return known
-        started = monotonic()
-        if spec.captures:
-            for resolved in asks:
-                self._fill(job, resolved)  # type: ignore[arg-type]
-        views = tuple(self.view_of(r) for r in asks if r)
-        job.report(0, 0, f"computing: {spec.title}")
-        source = self.source(asks[0].description) if spec.needs_model else None  # type: ignore[union-attr]
-        body = job.call(
-            work.analyse, self.settings, spec.key, views, source, request.seed,
-            spec.parse(request.parameters),
-        )  # fmt: skip
-        provenance = self._provenance(spec, request, asks, key, monotonic() - started)  # type: ignore[arg-type]
-        result = Result(key, spec.key, body.scalars, body.tables, body.reading, provenance)
-        return self._keep(result, spec)
-
-    @staticmethod
-    def _check_kind(spec: Spec, asks: list) -> None:
-        for resolved in asks:
-            modality = resolved.description["modality"]
-            if modality not in spec.kinds:
-                raise AnalysisError(
-                    f"{spec.title} does not read {modality} models.",
-                    f"It takes: {', '.join(spec.kinds)}.",
-                )
-
-    def _keep(self, result: Result, spec: Spec) -> Result:
-        results.put_result(
-            self.store, key=result.key, analysis=result.analysis, version=spec.version,
-            provenance=result.provenance, scalars=result.scalars, reading=result.reading,
-            tables=result.tables,
-        )  # fmt: skip
-        return result
-
-    def _provenance(
-        self, spec: Spec, request: RunRequest, asks: list[Resolved], key: str, seconds: float
-    ) -> dict:
-        first = asks[0].capture
-        oracle = [self.oracle(a) for a in asks] if spec.captures else []
-        return {
-            "key": key, "analysis": spec.key, "version": spec.version,
-            "models": [{"ref": a.description["ref"], "id": a.capture.model_id,
-                        "dtype": a.description["dtype"], "device": a.description["device"],
-                        "notes": a.description["notes"], "blocks": a.description["blocks"]}
-                       for a in asks],
-            "data": first.dataset, "data_name": asks[0].dataset.name, "data_ref": request.data,
-            "pooling": first.pooling, "dtype": first.dtype, "sites": request.sites,
-            "n": first.rows, "of": first.of, "max_tokens": first.max_tokens,
-            "whatif": first.whatif,
-            "seed": request.seed, "parameters": spec.parse(request.parameters),
-            "oracle": [{k: o[k] for k in ("verdict", "largest", "top1", "rows")} if o else None
-                       for o in oracle],
-            "versions": versions(), "seconds": round(seconds, 3),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        }  # fmt: skip
 
     # Rows and their neighbours
 

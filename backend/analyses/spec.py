@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from backend.analyses.result import Body, Result
 from backend.errors import AnalysisError
@@ -63,7 +64,12 @@ class Claim:
 
 @dataclass(frozen=True)
 class Spec:
-    """An analysis: what it answers, what it needs, and the function that computes it."""
+    """An analysis: what it answers, what it needs, and the function that computes it.
+
+    One that reads `rows` gets captures of models on them. One that reads `choices` or `ratings`
+    gets that table as `data`, a second data set as `also` (or None), and captures of a model on
+    the options' or items' texts where a model is named.
+    """
 
     key: str
     title: str
@@ -72,6 +78,9 @@ class Spec:
     version: int
     run: Callable[..., Body] | None = None  # None: a suite, see `parts`
     kinds: tuple[str, ...] = ("text", "image", "audio")
+    reads: Literal["rows", "choices", "ratings"] = "rows"
+    model: Literal["required", "optional", "none"] = "required"
+    sites: str = "all"  # which sites are captured when none was chosen
     captures: int = 1  # how many it takes at the most; 0 = only model and data
     needs_model: bool = False
     compares: bool = False  # it takes the what-if itself; the others run under it

@@ -17,7 +17,8 @@ import pyarrow as pa
 from backend.data.canonical import ContentHash, canonical_table
 from backend.errors import DataError, StoreError
 
-Kind = Literal["text", "image", "audio"]
+Kind = Literal["text", "image", "audio", "choices", "ratings", "vectors"]
+MEDIA_KINDS = ("image", "audio")
 
 _ROWS, _MEDIA, _RECORD = "rows.arrow", "media.arrow", "dataset.json"
 _MEDIA_SCHEMA = pa.schema([pa.field("bytes", pa.large_binary(), nullable=False)])
@@ -66,9 +67,9 @@ class Dataset:
 
     def media(self, rows: np.ndarray) -> list[bytes]:
         """The media files at these row ids; only these are read from disk."""
-        if self.kind == "text":
+        if self.kind not in MEDIA_KINDS:
             raise DataError(
-                f"The data set {self.name!r} holds texts, no media files.",
+                f"The data set {self.name!r} holds {self.kind}, no media files.",
                 "Choose a set of images or audio.",
             )
         ids = self._checked(rows)
@@ -245,10 +246,10 @@ def _checked_table(
         raise DataError("A column is named 'row', which is kept for row ids.", "Rename it.")
     if table.num_rows == 0:
         raise DataError("The data set has no rows.", "Give at least one row.")
-    if (media is None) != (kind == "text"):
+    if (media is None) != (kind not in MEDIA_KINDS):
         raise DataError(
             f"A data set of kind {kind!r} {'needs' if media is None else 'takes no'} media files.",
-            "Give one file per row for images and audio, none for texts.",
+            "Give one file per row for images and audio, none for other kinds.",
         )
     table = canonical_table(table)
     if text_column is None:
@@ -337,7 +338,7 @@ def _move_into_place(temporary: Path, dataset: Dataset) -> None:
 
 
 def _check_media(dataset: Dataset) -> None:
-    if dataset.kind == "text":
+    if dataset.kind not in MEDIA_KINDS:
         return
     with _reader(dataset.folder / _MEDIA) as reader:
         if reader.schema != _MEDIA_SCHEMA or sum(_batch_lengths(reader)) != dataset.n_rows:
@@ -346,7 +347,7 @@ def _check_media(dataset: Dataset) -> None:
 
 def _content_hash(dataset: Dataset, table: pa.Table) -> str:
     content = ContentHash(table.drop("row"), kind=dataset.kind, text_column=dataset.text_column)
-    if dataset.kind != "text":
+    if dataset.kind in MEDIA_KINDS:
         with _reader(dataset.folder / _MEDIA) as reader:
             for number in range(reader.num_record_batches):
                 for value in reader.get_batch(number).column(0):

@@ -12,6 +12,7 @@ from backend.data.dataset import Dataset, Kind, write_dataset
 from backend.data.embedded import label_names, media_column, read_embedded
 from backend.data.examine import examine
 from backend.data.folders import list_folder, read_media_folder
+from backend.data.judgements import judged_kind, take_judgements
 from backend.data.media import HEAD_BYTES, MediaKind, media_kind
 from backend.data.progress import Progress
 from backend.data.tables import TableRead, flatten, read_table, take_texts
@@ -118,6 +119,9 @@ class _Job:
             found = read_embedded(read, column, where=path.name, progress=self.progress)
             return self._write(found.read, kind=found.kind, media=found.media())
         read = flatten(label_names(read), where=path.name)
+        judged = judged_kind(read.table.column_names)
+        if judged and self.text_column is None:
+            return self._write(take_judgements(read, judged, where=path.name), kind=judged)
         read = take_texts(read, text_column=self.text_column, where=path.name)
         return self._write(read, kind="text")
 

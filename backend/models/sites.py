@@ -36,14 +36,17 @@ def canonical(name: str) -> str:
 def choose_sites(wanted: str | tuple[str, ...], available: tuple[str, ...]) -> tuple[str, ...]:
     """Sites for a comma list with wildcards, in the model's own order.
 
-    `all` stands for the stream: embed and every block's output. Raises CaptureError with the list
-    of what there is for a name that matches nothing.
+    `all` stands for the stream: embed and every block's output; `last` for the site that the head
+    reads. Raises CaptureError with the list of what there is for a name that matches nothing.
     """
     names = wanted.split(",") if isinstance(wanted, str) else wanted
     chosen: set[str] = set()
     for name in filter(None, (n.strip() for n in names)):
         if name == "all":
             chosen |= {s for s in available if re.match(r"embed$|resid_post\.|block\.", s)}
+            continue
+        if name == "last":
+            chosen.add(last_site(available))
             continue
         found = [s for s in available if fnmatchcase(s, canonical(name))]
         if not found:
@@ -54,6 +57,12 @@ def choose_sites(wanted: str | tuple[str, ...], available: tuple[str, ...]) -> t
     if not chosen:
         raise CaptureError("No site was named.", f"Choose from: {summarise_sites(available)}.")
     return tuple(s for s in available if s in chosen)
+
+
+def last_site(available: tuple[str, ...]) -> str:
+    """The deepest site before the head: `final`, `penultimate`, or the last block's output."""
+    ends = [s for s in available if s in ("final", "penultimate")]
+    return (ends or [s for s in available if s.startswith(("resid_post.", "block."))])[-1]
 
 
 def summarise_sites(sites: tuple[str, ...]) -> str:

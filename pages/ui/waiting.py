@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from backend import CaptureAsk, RunRequest, UserError
+from backend import RunRequest, UserError
 from ui.opening import guarded, workbench
 
 QUOTE_ABOVE_SECONDS = 90  # longer work is quoted and waits for a click
@@ -55,7 +55,7 @@ def _quote(request: RunRequest, tokens: float) -> tuple[float, str]:
     """Seconds that the work takes, about, and what it costs in words."""
     found = workbench()
     if found.spec(request.analysis).captures:
-        plan = guarded(found.plan, _first_ask(request))
+        plan = guarded(found.plan_of, request)
         return (plan.seconds, plan.quote()) if plan is not None else (0.0, "")  # type: ignore[attr-defined]
     seconds = found.seconds_for(request.model, tokens)
     if not seconds:
@@ -74,16 +74,9 @@ def _job_of(request: RunRequest):
     return live.get(mine) or (same[-1] if same else None)
 
 
-def _first_ask(request: RunRequest) -> CaptureAsk:
-    return CaptureAsk(
-        request.model, request.data, request.sites, request.pooling, request.rows,
-        whatif=request.whatif,
-    )  # fmt: skip
-
-
 def _must_be_fetched(model: str) -> bool:
     """Whether a typed reference would start a download of unknown size."""
-    near = model.startswith("demo:") or Path(model).expanduser().exists()
+    near = not model or model.startswith("demo:") or Path(model).expanduser().exists()
     return not near and workbench().model(model) is None
 
 

@@ -1,0 +1,210 @@
+"""Learning a PAL model: L-BFGS where the net is small, Adam in batches otherwise; restarts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import softplus
+
+from backend.errors import AnalysisError
+from backend.preferences.choices import Choices
+from backend.preferences.form import Form
+from backend.preferences.net import PalNet
+from backend.preferences.tastes import Tastes
+
+BATCH = 8192
+FULL_BATCH_MOST = 200_000  # more choices are learned in batches
+_WAIT = 5  # epochs without a better held-out loss before Adam stops
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a model is learned.
+
+    `spread` is the standard deviation of the Gaussian prior on each person's logits; the authors
+    have none, and with few answers per person weights then run to the corners. `shrink` is the
+    ridge on prototypes and maps, per choice.
+    """
+
+    restarts: int = 3
+    steps: int = 400  # of L-BFGS
+    epochs: int = 30  # of Adam
+    width: int = 32  # of the mapped space, where f is no identity
+    balanced: bool = False  # every person counts alike, however many choices
+    spread: float = 3.0
+    shrink: float = 1e-4
+    batch: int = BATCH
+    rate_f: float = 1e-3
+    rate_p: float = 2e-2
+
+
+def fit(
+    choices: Choices,
+    rows: np.ndarray,
+    X: np.ndarray,
+    form: Form,
+    *,
+    C: np.ndarray | None = None,
+    training: Training = Training(),  # noqa: B008  (frozen)
+    seed: int = 0,
+    check: Callable[[], None] = lambda: None,
+) -> Tastes:
+    """The best of several restarts, by the loss of the choices that were learned from.
+
+    Parameters
+    ----------
+    rows : which choices to learn from; people without any keep the prior's mean weights.
+    X : (M, d) vectors of the options; C : (Q, d') of the prompts, for PAL-B.
+    check : called between restarts and epochs; may raise to stop.
+
+    Raises
+    ------
+    AnalysisError : no choices, a PAL-B without prompts, or a residual map that changes the width.
+    """
+    if not len(rows):
+        raise AnalysisError("There are no choices to learn from.", "Give more choices.")
+    if form.ideal == "B" and (C is None or choices.q is None):
+        raise AnalysisError("PAL-B needs prompts.", "Give a column prompt, and a model to read it.")
+    if form.residual and form.map != "identity" and X.shape[1] != training.width:
+        raise AnalysisError(
+            f"A residual map needs equal widths, not {X.shape[1]} and {training.width}.",
+            f"Set width={X.shape[1]}.",
+        )
+    found: list[Tastes] = []
+    small = form.is_convex and len(rows) <= FULL_BATCH_MOST and form.ideal != "B"
+    learn = _by_lbfgs if small else _by_adam
+    # With one prototype all starts are alike up to its place, and the loss is convex in it.
+    for restart in range(1 if form.k == 1 and form.map == "identity" else training.restarts):
+        check()
+        generator = torch.Generator().manual_seed(1000 * seed + restart)
+        net = PalNet(
+            form, persons=len(choices.persons), wide=X.shape[1], narrow=training.width,
+            asked=0 if C is None else C.shape[1], generator=generator,
+        )  # fmt: skip
+        found.append(
+            learn(net, _tensors(choices, rows, X, C, training), training, generator, check)
+        )
+    return min(found, key=lambda t: t.loss).tightened(np.unique(choices.u[rows]))
+
+
+@dataclass(frozen=True)
+class _Data:
+    X: torch.Tensor
+    C: torch.Tensor | None
+    u: torch.Tensor
+    left: torch.Tensor
+    right: torch.Tensor
+    q: torch.Tensor | None
+    y: torch.Tensor
+    weight: torch.Tensor  # (n,) mean 1
+
+    def take(self, rows: torch.Tensor) -> "_Data":
+        q = None if self.q is None else self.q[rows]
+        return _Data(self.X, self.C, self.u[rows], self.left[rows], self.right[rows], q,
+                     self.y[rows], self.weight[rows])  # fmt: skip
+
+    def cast(self, kind: torch.dtype) -> "_Data":
+        C = None if self.C is None else self.C.to(kind)
+        return _Data(self.X.to(kind), C, self.u, self.left, self.right, self.q,
+                     self.y.to(kind), self.weight.to(kind))  # fmt: skip
+
+
+def _tensors(
+    choices: Choices, rows: np.ndarray, X: np.ndarray, C: np.ndarray | None, training: Training
+) -> _Data:
+    u = choices.u[rows]
+    weight = np.ones(len(rows))
+    if training.balanced:
+        weight = 1.0 / np.bincount(u)[u]
+        weight /= weight.mean()
+    q = None if choices.q is None else torch.from_numpy(choices.q[rows])
+    return _Data(
+        torch.from_numpy(np.asarray(X, np.float64)),
+        None if C is None else torch.from_numpy(np.asarray(C, np.float64)),
+        torch.from_numpy(u), torch.from_numpy(choices.left[rows]),
+        torch.from_numpy(choices.right[rows]), q,
+        torch.from_numpy(choices.y[rows].astype(np.float64)), torch.from_numpy(weight),
+    )  # fmt: skip
+
+
+def _loss(net: PalNet, data: _Data) -> torch.Tensor:
+    """Mean loss of the choices, without the prior."""
+    agreed = data.y * net(data.X, data.C, data.u, data.left, data.right, data.q)
+    each = softplus(-agreed) if net.form.loss == "logistic" else torch.relu(1 - agreed)
+    return (data.weight * each).mean()
+
+
+def _prior(net: PalNet, training: Training, n: int) -> torch.Tensor:
+    """Prior and ridge, per choice of all n."""
+    total = net.omega.square().sum() / (2 * training.spread**2 * n)
+    for name, part in net.named_parameters():
+        if name not in ("omega", "log_scale"):
+            total = total + training.shrink * part.square().sum()
+    return total
+
+
+def _by_lbfgs(
+    net: PalNet, data: _Data, training: Training, generator: torch.Generator,
+    check: Callable[[], None],
+) -> Tastes:  # fmt: skip
+    net.double()
+    optimiser = torch.optim.LBFGS(
+        net.parameters(), max_iter=training.steps, history_size=10, tolerance_grad=1e-7,
+        tolerance_change=1e-9, line_search_fn="strong_wolfe",
+    )  # fmt: skip
+
+    def closure() -> torch.Tensor:
+        optimiser.zero_grad()
+        value = _loss(net, data) + _prior(net, training, len(data.y))
+        value.backward()
+        return value
+
+    optimiser.step(closure)  # type: ignore[arg-type]
+    value = _finite(closure().item())
+    steps = next(iter(optimiser.state.values()))["n_iter"]
+    return net.to_tastes(data.X, data.C, loss=value, steps=steps)
+
+
+def _by_adam(
+    net: PalNet, data: _Data, training: Training, generator: torch.Generator,
+    check: Callable[[], None],
+) -> Tastes:  # fmt: skip
+    """Batches in float32; a tenth of the choices says when to stop, where there are enough."""
+    data = data.cast(torch.float32)
+    n = len(data.y)
+    order = torch.randperm(n, generator=generator)
+    held = order[: n // 10] if n >= 500 and training.epochs > 1 else order[:0]
+    rest = order[len(held) :]
+    maps = [p for m in (net.f, net.g) for p in m.parameters()]
+    others = [p for p in (net.P, net.omega, net.log_scale) if p is not None]
+    optimiser = torch.optim.Adam(
+        [{"params": maps, "lr": training.rate_f}, {"params": others, "lr": training.rate_p}]
+    )
+    best, value, waited, epochs = None, np.inf, 0, 0
+    for _ in range(training.epochs):
+        check()
+        for at in rest[torch.randperm(len(rest), generator=generator)].split(training.batch):
+            optimiser.zero_grad()
+            (_loss(net, data.take(at)) + _prior(net, training, len(rest))).backward()
+            optimiser.step()
+        epochs += 1
+        with torch.no_grad():
+            now = _finite(_loss(net, data.take(held if len(held) else rest)).item())
+        if now < value - 1e-5:
+            best, value, waited = {k: v.clone() for k, v in net.state_dict().items()}, now, 0
+        elif (waited := waited + 1) >= _WAIT:
+            break
+    if best is not None:
+        net.load_state_dict(best)
+    net.double()
+    return net.to_tastes(data.X.double(), None if data.C is None else data.C.double(),
+                         loss=value, steps=epochs)  # fmt: skip
+
+
+def _finite(value: float) -> float:
+    if not np.isfinite(value):
+        raise AnalysisError(
+            "The loss is not finite.", "Check the options' vectors, or choose squared distance."
+        )
+    return value

@@ -1,0 +1,61 @@
+"""What is held out: pairs of known people, all pairs of new people, and whole options."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backend.preferences.choices import Choices
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows of the choices, int64 each; people in `new` have no row in `train` or `test`."""
+
+    train: np.ndarray
+    test: np.ndarray
+    new: np.ndarray
+
+
+def split(choices: Choices, *, seed: int, test_share: float = 0.2, new_share: float = 0.2) -> Split:
+    """Hold out a share of the people, and of each other person's pairs.
+
+    A pair that a person judged twice is wholly in train or wholly in test. With fewer than ten
+    people nobody is kept as new.
+    """
+    rng = np.random.default_rng(seed)
+    persons = len(choices.persons)
+    is_new = np.zeros(persons, bool)
+    if persons >= 10:
+        is_new[rng.permutation(persons)[: round(new_share * persons)]] = True
+    pair = _pair_of_person(choices)
+    first = np.unique(pair, return_index=True)[1]
+    owner = choices.u[first]  # of each pair
+    place = np.empty(len(first), np.int64)  # random place among the pairs of its person
+    order = np.lexsort((rng.random(len(first)), owner))
+    counts = np.bincount(owner, minlength=persons)
+    place[order] = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
+    held = place < np.round(test_share * counts)[owner]
+    fresh, tested = is_new[choices.u], held[pair]
+    return Split(
+        np.flatnonzero(~fresh & ~tested), np.flatnonzero(~fresh & tested), np.flatnonzero(fresh)
+    )
+
+
+def split_items(
+    choices: Choices, *, seed: int, share: float = 0.1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows without any held-out item to learn from, and rows with one or two to be tested on."""
+    rng = np.random.default_rng(seed)
+    items = len(choices.items)
+    out = np.zeros(items, bool)
+    out[rng.permutation(items)[: max(1, round(share * items))]] = True
+    touched = out[choices.left] | out[choices.right]
+    return np.flatnonzero(~touched), np.flatnonzero(touched)
+
+
+def _pair_of_person(choices: Choices) -> np.ndarray:
+    """A number for each (person, unordered pair of items), int64 (n,)."""
+    low = np.minimum(choices.left, choices.right)
+    high = np.maximum(choices.left, choices.right)
+    items = np.int64(len(choices.items))
+    return np.unique((choices.u * items + low) * items + high, return_inverse=True)[1].ravel()
