@@ -6,12 +6,14 @@
 __version__ = "0.1.0"
 
 from backend.errors import UserError
+from backend.preferences.placing import Board
 from backend.requests import CaptureAsk, RunRequest
 from backend.store.slices import Filter
 from backend.whatif import WhatIf
 from backend.workbench import Workbench, open_workbench
 
 __all__ = [
+    "Board",
     "CaptureAsk",
     "Filter",
     "RunRequest",

@@ -46,7 +46,7 @@ REPLICATIONS: tuple[Replication, ...] = (
 
 def measure(spec: Spec, result: Result) -> list[dict]:
     """Each claim of an analysis with what this result says of it."""
-    model = ", ".join(m["ref"] for m in result.provenance["models"])
+    model = ", ".join(m["ref"] for m in result.provenance["models"]) or "no model"
     if whatif := result.provenance.get("whatif"):
         model += f" with {whatif}"
     rows = []

@@ -148,7 +148,7 @@ def data(arguments: Namespace) -> int:
         from backend.demo import DEMO
 
         for demo in DEMO:
-            if demo.kind != "model":
+            if demo.kind != "model" and demo.is_offered:
                 print(f"{'demo:' + demo.name:28} {demo.title}")
         for dataset in workbench.datasets():
             print(

@@ -72,6 +72,8 @@ class Library:
             ref = f"demo:{demo.name}"
             if (demo.kind == "model") != (what == "model"):
                 continue
+            if not demo.is_offered and ref not in ready:
+                continue
             size = f"; {demo.download_bytes / 1e6:,.0f} MB to fetch" if ref not in ready else ""
             offers.append(Offer(
                 ref, demo.title, demo.reads if what == "model" else demo.kind, ref in ready,

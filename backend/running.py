@@ -185,7 +185,7 @@ class Running(Assigning):
                         "notes": a.description["notes"], "blocks": a.description["blocks"]}
                        for a in asks],
             "data": data.hash, "data_name": data.name, "data_ref": request.data,
-            "n": data.n_rows, "of": data.n_rows,
+            "n": data.n_rows, "of": data.n_rows, "dtype": "float64", "whatif": "",
         }  # fmt: skip
         if also is not None:
             facts |= {"also": also.hash, "also_name": also.name, "also_ref": request.also}

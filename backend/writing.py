@@ -135,6 +135,15 @@ _FIGURES: dict[str, dict[str, tuple[str, Callable[[Result], "go.Figure"]]]] = {
         "scores": ("scores", lambda r: figures.layer_scores(r)),
         "widths": ("widths", lambda r: figures.width_lines(r)),
     },
+    "preferences": {
+        "map": ("persons", lambda r: figures.taste_map(r)),
+        "accuracy": ("accuracy", lambda r: figures.taste_accuracy(r)),
+        "fewshot": ("fewshot", lambda r: figures.taste_fewshot(r)),
+        "likes": ("options", lambda r: figures.taste_likes(r)),
+        "people": ("persons", lambda r: figures.taste_divisions(r)),
+        "calibration": ("calibration", lambda r: figures.taste_calibration(r)),
+    },
+    "preference_layers": {"layers": ("layers", lambda r: figures.taste_layers(r))},
     "whatif": {
         "next": ("next", lambda r: figures.next_tokens(r)),
         "tokens": ("tokens", lambda r: figures.token_losses(r)),

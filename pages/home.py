@@ -133,7 +133,8 @@ def _newest(found) -> list[str]:
     seen: dict[tuple, str] = {}
     for record in found.results():
         facts = record["provenance"]
-        name = (record["analysis"], facts["models"][0]["ref"], facts["data"], facts["whatif"])
+        models = tuple(m["ref"] for m in facts["models"])
+        name = (record["analysis"], models, facts["data"], facts["whatif"])
         seen.setdefault(name, record["key"])
     return list(seen.values())[:12]
 

@@ -131,7 +131,7 @@ def _scalars(
     out: dict[str, Scalar] = {
         "n": choices.n, "persons": len(choices.persons), "options": len(choices.items),
         "prompts": 0 if choices.prompts is None else len(choices.prompts),
-        "k": chosen, "compared_k": several, "seeds": len({s.seed for s in held[1]}),
+        "k": chosen, "max_k": ks[-1], "compared_k": several, "seeds": len({s.seed for s in held[1]}),
         "accuracy": mean[chosen], "accuracy_low": one.low, "accuracy_high": one.high,
         "accuracy_universal": mean[1],
         "gain": gain.value, "gain_low": gain.low, "gain_high": gain.high,
@@ -160,8 +160,9 @@ def _reading(s: dict) -> str:
     chance = number(100 * s["control_gain"])
     held = f"{number(100 * s['accuracy_universal'])} % of held-out choices"
     if s["gain_low"] > 0 and s["k"] > 1:
+        most = " (the most that was tried)" if s["k"] == s["max_k"] else ""
         return (
-            f"{s['k']} tastes: one taste for all predicts {held}, {s['k']} tastes "
+            f"{s['k']} tastes{most}: one taste for all predicts {held}, {s['k']} tastes "
             f"{number(100 * s['accuracy'])} %, {gain} points more; {chance} points when choices "
             f"are dealt to people at random ({people})."
         )

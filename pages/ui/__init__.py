@@ -15,6 +15,7 @@ from ui.export import badge, claims, provenance, reopened
 from ui.filtering import forget
 from ui.following import do, follow, start
 from ui.inspector import cloud, inspector
+from ui.judging import judged_bench
 from ui.opening import gate, guarded, head, workbench
 from ui.painting import paint_layers
 from ui.picking import pick
@@ -50,6 +51,7 @@ __all__ = [
     "head",
     "inspector",
     "is_playing",
+    "judged_bench",
     "kept",
     "layer_states",
     "legend_below",

@@ -26,6 +26,7 @@ class Bench:
     dataset: object | None  # the same of the data
     drawn: RowFilter = RowFilter()
     whatif: str = ""  # how the model is changed
+    also: str = ""  # a second data set
 
     @property
     def kind(self) -> str:
@@ -53,6 +54,7 @@ class Bench:
             seed=self.seed,
             parameters=parameters,
             whatif=self.whatif if whatif is None else whatif,
+            also=self.also,
         )
 
 

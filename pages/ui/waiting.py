@@ -18,12 +18,14 @@ def kept(key: str):
 
 
 def answer(
-    request: RunRequest, *, what: str, auto: bool = True, wait: float = 0.0, tokens: float = 0.0
-):
+    request: RunRequest, *, what: str, auto: bool = True, wait: float = 0.0, tokens: float = 0.0,
+    work: float = 0.0,
+):  # fmt: skip
     """The stored result of a request; otherwise its quote or its progress, and None.
 
     `wait` seconds are given to work that is quick before its progress is shown. `tokens` are what
     an analysis sends through the whole model, where it captures nothing: its quote rests on them.
+    `work` are seconds of fitting that come on top, about.
     """
     found = workbench()
     job = _job_of(request)
@@ -37,7 +39,7 @@ def answer(
         _ended(job, request, what)
         return None
     if job is None or job.state not in ACTIVE:
-        seconds, quote = _quote(request, tokens)
+        seconds, quote = _quote(request, tokens, work)
         asks = not auto or seconds > QUOTE_ABOVE_SECONDS or _must_be_fetched(request.model)
         if asks and not _clicked(request, what, quote):
             return None
@@ -51,8 +53,22 @@ def answer(
     return None
 
 
-def _quote(request: RunRequest, tokens: float) -> tuple[float, str]:
+def _quote(request: RunRequest, tokens: float, work: float) -> tuple[float, str]:
     """Seconds that the work takes, about, and what it costs in words."""
+    seconds, quote = _quote_of_model(request, tokens)
+    if not work:
+        return seconds, quote
+    return seconds + work, f"{quote} Fitting takes about {_duration(work)}.".strip()
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds > 100 else f"{max(1, round(seconds))} s"
+
+
+def _quote_of_model(request: RunRequest, tokens: float) -> tuple[float, str]:
+    """The same of what the model has to read."""
+    if not request.model:
+        return 0.0, ""
     found = workbench()
     if found.spec(request.analysis).captures:
         plan = guarded(found.plan_of, request)
@@ -60,8 +76,7 @@ def _quote(request: RunRequest, tokens: float) -> tuple[float, str]:
     seconds = found.seconds_for(request.model, tokens)
     if not seconds:
         return 0.0, ""
-    minutes = f"{seconds / 60:.0f} min" if seconds > 100 else f"{max(1, round(seconds))} s"
-    return seconds, f"{tokens:,.0f} tokens through the model: about {minutes}."
+    return seconds, f"{tokens:,.0f} tokens through the model: about {_duration(seconds)}."
 
 
 def _job_of(request: RunRequest):

