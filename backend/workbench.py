@@ -55,6 +55,26 @@ class Workbench(Running):
             raise UserError(f"{ask.model} on {ask.data} is not captured.", "Capture it first.")
         return nearest(self.store, resolved.keys[site], row=row, k=k, metric=metric)
 
+    def facets_file(self, result: Result) -> str:
+        """The ratings behind a result of `raters` as a file that Facets (Linacre) reads."""
+        from backend.rasch.facets_file import facets_text
+        from backend.rasch.ratings import only_enough, without_raters
+        from backend.rasch.reading import read_ratings
+
+        asked, data = result.provenance["parameters"], self._known(result.provenance["data"])
+        scale = asked["scale"]
+        ratings = only_enough(
+            read_ratings(
+                data.table(), levels=asked["levels"], collapse=asked["collapse"],
+                facet=asked["facet"], shared=scale == "rating_scale",
+            ),
+            asked["min_ratings"],
+        )  # fmt: skip
+        if "dropped" in result.tables:
+            gone = result.tables["dropped"]["rater"].to_pylist()
+            ratings = without_raters(ratings, np.isin(ratings.labels["rater"].astype(str), gone))
+        return facets_text(ratings, scale=scale, title=data.name)
+
     def _known(self, data: str) -> Dataset:
         found = self.dataset(data)
         if found is None:

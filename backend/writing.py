@@ -144,6 +144,23 @@ _FIGURES: dict[str, dict[str, tuple[str, Callable[[Result], "go.Figure"]]]] = {
         "calibration": ("calibration", lambda r: figures.taste_calibration(r)),
     },
     "preference_layers": {"layers": ("layers", lambda r: figures.taste_layers(r))},
+    "raters": {
+        "ruler": ("items", lambda r: figures.wright_map(r)),
+        "severity": ("raters", lambda r: figures.rater_severities(r)),
+        "fit": ("raters", lambda r: figures.rater_fit(r)),
+        "items": ("items", lambda r: figures.item_scores(r)),
+        "curves": ("curves", lambda r: figures.criterion_curves(r)),
+        "residuals": ("cells", lambda r: figures.rater_residuals(r)),
+        "interactions": ("interactions", lambda r: figures.interaction_forest(r)),
+        "before-after": ("before_after", lambda r: figures.measures_before_after(r)),
+    },
+    "rated_texts": {
+        "scores": ("predictions", lambda r: figures.rated_scores(r)),
+        "layers": ("layers", lambda r: figures.rated_layers(r)),
+        "components": ("components", lambda r: figures.rated_components(r)),
+        "calibration": ("calibration", lambda r: figures.rated_calibration(r)),
+    },
+    "harshness": {"steps": ("steps", lambda r: figures.harshness_steps(r))},
     "whatif": {
         "next": ("next", lambda r: figures.next_tokens(r)),
         "tokens": ("tokens", lambda r: figures.token_losses(r)),

@@ -5,33 +5,15 @@ from pathlib import PurePath
 import streamlit as st
 
 import ui
+from home_tour import TOUR
 
-TOUR = (
-    (
-        "How does a language model complete a fact?",
-        "demo:smollm2",
-        "demo:facts",
-        "SmolLM2 135M on 1,086 prompts such as “The capital of France is”: where do answers part?",
-    ),
-    (
-        "Where does the news part into topics?",
-        "demo:minilm",
-        "demo:news",
-        "MiniLM on 300 news articles: six layers, from words to what they are about.",
-    ),
-    (
-        "How does a sentence encoder sort films?",
-        "demo:minilm",
-        "demo:films",
-        "MiniLM on film titles with genre, year and ratings.",
-    ),
-    (
-        "How deep does a digit go?",
-        "demo:efficientnet-lite0",
-        "demo:digits",
-        "EfficientNet-lite0, trained on ImageNet, on handwritten digits it never saw.",
-    ),
-)
+PAGES = {  # where a result of an analysis is looked at
+    "similarity": "compare.py",
+    "projection": "compare.py",
+    "quantization": "whatif.py",
+    "preferences": "preferences.py",
+    "raters": "raters.py",
+}
 
 
 def main() -> None:
@@ -63,25 +45,22 @@ def tour(found) -> None:
     """Questions that one click answers, on models and data that need no upload."""
     st.subheader("Start with", anchor=False)
     known = {o.ref: o for what in ("model", "data") for o in found.offers(what)}
-    for column, (question, model, data, text) in zip(st.columns(len(TOUR)), TOUR, strict=True):
+    columns = [c for _ in range(0, len(TOUR), 3) for c in st.columns(3)]
+    for column, (question, page, query, text) in zip(columns, TOUR, strict=True):
+        refs = [query[what] for what in ("model", "data") if what in query]
         with column.container(border=True, height="stretch"):
             st.markdown(f"**{question}**")
             st.caption(text)
-            notes = [known[r].note.rpartition("; ")[2] for r in (model, data) if not known[r].ready]
+            notes = [known[r].note.rpartition("; ")[2] for r in refs if not known[r].ready]
             if fetch := [n for n in notes if "fetch" in n and not n.startswith("0 ")]:
                 st.caption("First use: " + ", ".join(fetch))
-            st.page_link(
-                "compare.py",
-                label="Open",
-                icon=":material/arrow_forward:",
-                query_params={"model": model, "data": data},
-            )
+            st.page_link(page, label="Open", icon=":material/arrow_forward:", query_params=query)
 
 
 def recent(found) -> None:
     """The newest results as live pictures."""
     st.subheader("Recent results", anchor=False)
-    kept = [r for r in found.results() if r["analysis"] in ("similarity", "projection")][:3]
+    kept = [r for r in found.results() if r["analysis"] in PAGES][:3]
     if not kept:
         st.caption(
             "Nothing is computed yet: open one of the questions above, or bring your own "
@@ -92,17 +71,20 @@ def recent(found) -> None:
         with column.container(border=True):
             facts = record["provenance"]
             model = " and ".join(PurePath(m["ref"]).name for m in facts["models"])
-            st.markdown(f"**{model}** on {facts['data_name']}")
+            st.markdown(f"**{model}** on {facts['data_name']}" if model else facts["data_name"])
             ui.thumbnail(record["key"])
             st.caption(record["reading"])
-            query = {
-                "model": facts["models"][0]["ref"],
-                "data": facts["data_ref"],
-                "rows": str(facts["n"]) if str(facts["n"]) in ui.ROWS else "all",
-            }
+            query = {"data": facts["data_ref"]}
+            if facts["models"]:
+                query["model"] = facts["models"][0]["ref"]
+            if PAGES[record["analysis"]] == "compare.py":
+                query["rows"] = str(facts["n"]) if str(facts["n"]) in ui.ROWS else "all"
+            elif facts["models"] and record["analysis"] == "preferences":
+                query["described"] = "a model's layer"
             st.page_link(
-                "compare.py", label="Open", icon=":material/arrow_forward:", query_params=query
-            )
+                PAGES[record["analysis"]], label="Open", icon=":material/arrow_forward:",
+                query_params=query,
+            )  # fmt: skip
 
 
 def loaded(found) -> None:

@@ -30,6 +30,7 @@ def main() -> None:
             ],
             "People": [
                 st.Page("preferences.py", title="Preferences", icon=":material/thumbs_up_down:"),
+                st.Page("raters.py", title="Raters", icon=":material/straighten:"),
             ],
         }
     ).run()

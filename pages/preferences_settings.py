@@ -2,13 +2,10 @@
 
 import streamlit as st
 
-IDEALS = {
-    "Pw": "Pw: mixed after the map", "f(P)w": "f(P)w: mapped, then mixed",
-    "f(Pw)": "f(Pw): mixed, then mapped (paper's code)", "B": "PAL-B: prototypes of the prompt",
-}  # fmt: skip
+IDEALS = ("Pw", "f(P)w", "f(Pw)", "B")
 PAPER = {"ideal": "f(Pw)", "map": "mlp2", "distance": "norm", "loss": "hinge"}
 PLAIN = {"ideal": "Pw", "map": "identity", "distance": "squared", "loss": "logistic"}
-SECONDS = 3e-5  # of a fit, for each choice, taste, restart and seed, on two cores
+SECONDS = 5e-5  # of a fit, for each choice, taste, restart and seed, on two cores
 
 
 def settings() -> None:
@@ -24,8 +21,11 @@ def settings() -> None:
                         help="Splits and starts; the band in the accuracy picture.")  # fmt: skip
         four.selectbox("Restarts", (3, 1, 5, 10), key="restarts", bind="query-params",
                        help="Fits are not convex: the best of so many starts is kept.")  # fmt: skip
-        one.selectbox("Person's point", tuple(IDEALS), key="ideal", bind="query-params",
-                      format_func=IDEALS.__getitem__)  # fmt: skip
+        one.selectbox(
+            "Person's point", IDEALS, key="ideal", bind="query-params",
+            help="Pw: prototypes mixed after the map. f(P)w: mapped, then mixed. f(Pw): mixed, "
+            "then mapped, as in the paper's code. B: prototypes that depend on the prompt.",
+        )  # fmt: skip
         two.selectbox("Map of options", ("identity", "linear", "mlp1", "mlp2"), key="map",
                       bind="query-params", help="Shared by all people, learned.")  # fmt: skip
         three.selectbox("Distance", ("squared", "norm"), key="distance", bind="query-params")

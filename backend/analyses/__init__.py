@@ -10,7 +10,7 @@ from backend.analyses.spec import REGISTRY, Spec
 ANALYSES = (
     *("similarity", "projection", "profile", "lens", "layers"),
     *("depth", "hops", "maps", "layer_map", "quantization", "whatif"),
-    *("preferences", "preference_layers", "harshness"),
+    *("preferences", "preference_layers", "raters", "rated_texts", "harshness"),
 )
 
 

@@ -131,7 +131,8 @@ def _scalars(
     out: dict[str, Scalar] = {
         "n": choices.n, "persons": len(choices.persons), "options": len(choices.items),
         "prompts": 0 if choices.prompts is None else len(choices.prompts),
-        "k": chosen, "max_k": ks[-1], "compared_k": several, "seeds": len({s.seed for s in held[1]}),
+        "k": chosen, "max_k": ks[-1], "compared_k": several,
+        "seeds": len({s.seed for s in held[1]}),
         "accuracy": mean[chosen], "accuracy_low": one.low, "accuracy_high": one.high,
         "accuracy_universal": mean[1],
         "gain": gain.value, "gain_low": gain.low, "gain_high": gain.high,
@@ -153,6 +154,12 @@ def _scalars(
 
 def _reading(s: dict) -> str:
     people = f"{s['n']:,} choices of {s['persons']:,} people"
+    worth = s.get("bradley_terry_on_options")
+    if worth is not None and worth > s["accuracy"]:
+        people += (
+            f"; one worth for each option, the same for all, predicts {number(100 * worth)} %, "
+            "more than tastes of these vectors"
+        )
     if s["compared_k"] == 1:
         held = say(s["accuracy"], s["accuracy_low"], s["accuracy_high"])
         return f"One taste predicts {held} of held-out choices ({people})."

@@ -21,6 +21,10 @@ def _several(result: Result) -> Measured:
         f"{number(s['control_gain'])}"  # type: ignore[arg-type]
     )
     beyond = s["gain_low"] > max(0.0, s["control_gain"])  # type: ignore[operator,type-var]
+    worth = s.get("bradley_terry_on_options")
+    if worth is not None and worth > s["accuracy"]:  # type: ignore[operator]
+        text += f"; but one worth per option for all predicts {number(worth)}"  # type: ignore[arg-type]
+        beyond = False
     return Measured(text, "agrees" if beyond else "differs")
 
 

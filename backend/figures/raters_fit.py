@@ -5,6 +5,7 @@ Reads `raters`(rater, severity, se, low, high, infit, outfit, infit_z, n, flagge
 
 import numpy as np
 import plotly.graph_objects as go
+import pyarrow as pa
 
 from backend.analyses.result import Result
 from backend.errors import AnalysisError
@@ -96,7 +97,9 @@ def rater_fit(
     return theme.finish(fig, "Who answers against the rest?", said, sample=sample)
 
 
-def _points(fig: go.Figure, x, y, table, names: list[str], bars: dict) -> None:
+def _points(
+    fig: go.Figure, x: np.ndarray, y: np.ndarray, table: pa.Table, names: list[str], bars: dict
+) -> None:
     """Raters in three groups: as expected, flagged, extreme."""
     flagged, extreme = flags(table, "flagged"), flags(table, "extreme")
     said = fit_said(table, names, "severity")

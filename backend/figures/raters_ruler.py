@@ -6,6 +6,7 @@ difficulty, ...) and `thresholds`(criterion, step, threshold, place, ...).
 
 import numpy as np
 import plotly.graph_objects as go
+import pyarrow as pa
 from plotly.subplots import make_subplots
 
 from backend.analyses.result import Result
@@ -55,7 +56,9 @@ def wright_map(result: Result) -> go.Figure:
     return theme.finish(fig, "Everything on one ruler", said, sample=sample)
 
 
-def _elements(fig: go.Figure, col: int, table, names: list[str], value: str, colour: str) -> None:
+def _elements(
+    fig: go.Figure, col: int, table: pa.Table, names: list[str], value: str, colour: str
+) -> None:
     """Few elements as points with their intervals, many as a histogram lying on its side."""
     at = column(table, value)
     if len(at) > _POINTS_MOST:
@@ -101,7 +104,7 @@ def _spread(at: np.ndarray) -> np.ndarray:
     return out
 
 
-def _criteria(fig: go.Figure, table) -> None:
+def _criteria(fig: go.Figure, table: pa.Table) -> None:
     names, at = texts(table, "criterion"), column(table, "difficulty")
     labelled = len(names) <= _CRITERIA_MOST
     fig.add_scatter(

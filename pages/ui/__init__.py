@@ -9,7 +9,6 @@ from ui.drawing import (
     level_with_slider,
     show,
     strip,
-    thumbnail,
 )
 from ui.export import badge, claims, provenance, reopened
 from ui.filtering import forget
@@ -24,6 +23,7 @@ from ui.points import cloud_figure, colour_columns, film_figure, sites_of
 from ui.sampling import ROWS
 from ui.selecting import selection, turn
 from ui.tables import table
+from ui.thumbnails import thumbnail
 from ui.waiting import ACTIVE, answer, bar, failure, kept, progress
 
 __all__ = [

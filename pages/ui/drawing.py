@@ -3,14 +3,11 @@
 from collections.abc import Callable, Sequence
 
 import plotly.graph_objects as go
-import pyarrow.compute as pc
 import streamlit as st
 
 from backend import WhatIf, figures
 from ui.bench import Bench
 from ui.opening import guarded, workbench
-from ui.points import limits, sites_of
-from ui.waiting import kept
 
 HERO_HEIGHT = 560
 SLIDER_HEIGHT = 65
@@ -68,31 +65,6 @@ def legend_below(fig: go.Figure, *, bottom: int = 110) -> go.Figure:
 def level_with_slider() -> None:
     """Room as high as a slider, so that what follows stands level with the column beside it."""
     st.container(height=SLIDER_HEIGHT, border=False)
-
-
-def thumbnail(key: str) -> None:
-    """A result as a small live picture."""
-    result = kept(key)
-    if result is None:
-        return
-    if result.analysis == "similarity":
-        fig = figures.cka_map(result)
-    else:
-        site = sites_of(result)[-1]
-        points = result.tables["projection"]
-        fig = figures.projection_map(
-            points.filter(pc.equal(points["site"], site)),
-            site=site,
-            provenance=result.provenance,
-            limits=limits(key),
-        )
-    fig.update_layout(
-        height=260, margin=dict(l=8, r=8, t=8, b=8), title=None, annotations=[], showlegend=False
-    )
-    fig.update_xaxes(visible=False).update_yaxes(visible=False).update_traces(
-        showscale=False, selector={"type": "heatmap"}
-    )
-    show(fig, key=f"thumb:{key}", alt=result.reading)
 
 
 def layer_states(bench: Bench) -> list[dict]:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from backend import RunRequest, UserError
 from ui.opening import guarded, workbench
+from ui.quoting import quote
 
 QUOTE_ABOVE_SECONDS = 90  # longer work is quoted and waits for a click
 ACTIVE = ("submitted", "running")
@@ -39,9 +40,9 @@ def answer(
         _ended(job, request, what)
         return None
     if job is None or job.state not in ACTIVE:
-        seconds, quote = _quote(request, tokens, work)
+        seconds, cost = quote(request, tokens, work)
         asks = not auto or seconds > QUOTE_ABOVE_SECONDS or _must_be_fetched(request.model)
-        if asks and not _clicked(request, what, quote):
+        if asks and not _clicked(request, what, cost):
             return None
         job = found.submit_run(request)
         st.session_state[f"job:{request}"] = job.id
@@ -51,32 +52,6 @@ def answer(
         return kept(guarded(found.key_of, request))  # type: ignore[arg-type]
     progress(job)
     return None
-
-
-def _quote(request: RunRequest, tokens: float, work: float) -> tuple[float, str]:
-    """Seconds that the work takes, about, and what it costs in words."""
-    seconds, quote = _quote_of_model(request, tokens)
-    if not work:
-        return seconds, quote
-    return seconds + work, f"{quote} Fitting takes about {_duration(work)}.".strip()
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds > 100 else f"{max(1, round(seconds))} s"
-
-
-def _quote_of_model(request: RunRequest, tokens: float) -> tuple[float, str]:
-    """The same of what the model has to read."""
-    if not request.model:
-        return 0.0, ""
-    found = workbench()
-    if found.spec(request.analysis).captures:
-        plan = guarded(found.plan_of, request)
-        return (plan.seconds, plan.quote()) if plan is not None else (0.0, "")  # type: ignore[attr-defined]
-    seconds = found.seconds_for(request.model, tokens)
-    if not seconds:
-        return 0.0, ""
-    return seconds, f"{tokens:,.0f} tokens through the model: about {_duration(seconds)}."
 
 
 def _job_of(request: RunRequest):
@@ -95,11 +70,11 @@ def _must_be_fetched(model: str) -> bool:
     return not near and workbench().model(model) is None
 
 
-def _clicked(request: RunRequest, what: str, quote: str) -> bool:
+def _clicked(request: RunRequest, what: str, cost: str) -> bool:
     with st.container(border=True):
         st.markdown(f"**{what}** is not computed yet.")
-        if quote:
-            st.caption(quote)
+        if cost:
+            st.caption(cost)
         elif _must_be_fetched(request.model):
             st.caption(f"{request.model} is fetched from the hub first.")
         return st.button(

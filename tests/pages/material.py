@@ -2,7 +2,10 @@
 
 import csv
 import io
+import math
+import random
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +41,14 @@ class World:
     def images(self) -> str:
         return str(self.folder / "images.zip")
 
+    @property
+    def choices(self) -> str:
+        return str(self.folder / "choices.csv")
+
+    @property
+    def ratings(self) -> str:
+        return str(self.folder / "ratings.csv")
+
 
 def write_world(folder: Path) -> World:
     """Models and data as files; nothing is captured yet."""
@@ -46,6 +57,8 @@ def write_world(folder: Path) -> World:
         write_model(kind, folder / kind)
     write_texts(folder / "texts.csv", ROWS)
     write_images(folder / "images.zip")
+    write_choices(folder / "choices.csv")
+    write_ratings(folder / "ratings.csv")
     return World(folder)
 
 
@@ -72,6 +85,52 @@ def write_images(path: Path, n: int = 24) -> Path:
             Image.new("RGB", (32, 32), shade).save(picture, "PNG")
             archive.writestr(f"{name}/{i:02d}.png", picture.getvalue())
     return path
+
+
+def write_choices(path: Path, *, people: int = 24, each: int = 30) -> Path:
+    """Two tastes: odd people like what is sweet and not sour, even ones the reverse; 40 dishes."""
+    rng = random.Random(0)
+    names = list(dict.fromkeys(sentences(60, seed=3)))[:40]
+    dishes = [(name, rng.gauss(0, 1), rng.gauss(0, 1)) for name in names]
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["person", "option_a", "option_b", "choice", "a_sweet", "a_sour", "b_sweet",
+                       "b_sour", "town"])  # fmt: skip
+        for person in range(people):
+            for _ in range(each):
+                (a, *x), (b, *y) = rng.sample(dishes, 2)
+                sweeter = (y[0] - y[1]) - (x[0] - x[1])
+                gap = 2.0 * sweeter * (1 if person % 2 else -1)
+                taken = "b" if rng.random() < 1 / (1 + math.exp(-gap)) else "a"
+                rows.writerow([f"p{person:02}", a, b, taken, *x, *y, ("here", "there")[person % 2]])
+    return path
+
+
+def write_ratings(path: Path, *, items: int = 30, raters: int = 12) -> Path:
+    """Everybody rates everything on two criteria, 0 to 3; rater 11 answers at random."""
+    rng = random.Random(0)
+    places = [rng.gauss(0, 1.2) for _ in range(items)]
+    harsh = [rng.gauss(0, 0.8) for _ in range(raters)]
+    with path.open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["item", "rater", "criterion", "rating", "text", "panel"])
+        for i, place in enumerate(places):
+            for r, severity in enumerate(harsh):
+                for criterion, hard in (("clear", -0.5), ("kind", 0.5)):
+                    steps = (place - severity - hard - t for t in (-1, 0, 1))
+                    rating = _steps_passed(steps, rng) if r < raters - 1 else rng.randrange(4)
+                    rows.writerow([f"item {i}", f"r{r:02}", criterion, rating,
+                                   f"the cat runs in city {i} .", "xy"[r % 2]])  # fmt: skip
+    return path
+
+
+def _steps_passed(logits: Iterator[float], rng: random.Random) -> int:
+    """A draw from the partial credit model with these adjacent-category logits."""
+    weights, total = [1.0], 0.0
+    for logit in logits:
+        total += logit
+        weights.append(math.exp(total))
+    return rng.choices(range(len(weights)), weights)[0]
 
 
 def fill(home: Path, world: World) -> None:
