@@ -15,6 +15,8 @@ from backend.requests import CaptureAsk, RunRequest
 def captures_of(spec: Spec, request: RunRequest, rows: str) -> list[CaptureAsk]:
     """The captures that an analysis reads: one for each model, on the data set `rows`."""
     sites = spec.sites if request.sites == "all" else request.sites
+    if request.sites == "all" != spec.sites and (named := request.parameters.get("site")):
+        sites = str(named)
     return [
         CaptureAsk(m, rows, sites, request.pooling if i == 0 else "",
                    request.rows if spec.reads == "rows" else 0, request.half,

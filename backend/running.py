@@ -117,7 +117,7 @@ class Running(Assigning):
             return None
         rows: Dataset | None = known
         if spec.reads != "rows":
-            _check_kinds(spec, known, also)
+            _check_kinds(spec, known, also, request.model)
             if request.model:
                 holds_rows = also is not None and also.kind != "vectors"
                 rows = also if holds_rows else self._texts_of(known, job)
@@ -215,11 +215,14 @@ def _check_asked(spec: Spec, request: RunRequest) -> None:
         raise AnalysisError(f"{spec.title} needs a model.", "Name one, such as demo:smollm2.")
     if spec.model == "none" and request.model:
         raise AnalysisError(f"{spec.title} takes no model.", f"Leave out {request.model!r}.")
+    if spec.reads != "rows" and not request.model and (request.whatif or request.rows):
+        what = "A what-if" if request.whatif else "A number of rows"
+        raise AnalysisError(f"{what} is for a model, and none is named.", "Name one, or leave it.")
     if request.also and spec.reads == "rows":
         raise AnalysisError(f"{spec.title} takes one data set.", f"Leave out {request.also!r}.")
 
 
-def _check_kinds(spec: Spec, data: Dataset, also: Dataset | None) -> None:
+def _check_kinds(spec: Spec, data: Dataset, also: Dataset | None, model: str) -> None:
     """AnalysisError where the data are of another kind than the analysis reads."""
     from backend.data.judgements import COLUMNS
 
@@ -232,6 +235,10 @@ def _check_kinds(spec: Spec, data: Dataset, also: Dataset | None) -> None:
         raise AnalysisError(
             f"{also.name!r} holds {also.kind}.",
             "The second data set gives the options' vectors (item, x0, x1, ...), texts or images.",
+        )
+    if also is not None and also.kind != "vectors" and not model:
+        raise AnalysisError(
+            f"{also.name!r} holds {also.kind}, which only a model can read.", "Name a model."
         )
 
 

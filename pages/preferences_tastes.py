@@ -38,8 +38,8 @@ def pair_tab(result) -> None:
                 icon=":material/lightbulb:")  # fmt: skip
         return
     asked, k = board(result.key), int(result.scalars["k"])
-    order = result.tables["options"].sort_by([("dispute", "descending")])
-    names = list(dict.fromkeys(str(n) for n in order["option"].to_pylist()))
+    dispute = result.tables["options"]["dispute"].to_pylist()
+    names = [name for _, name in sorted(zip(dispute, asked.names, strict=True), reverse=True)]
     for key in ("a", "b"):
         ui.forget(key, names)
     one, two = st.columns(2)

@@ -1,6 +1,7 @@
 """Tables of the preferences analysis: accuracy, people, few answers, options, prototypes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +9,7 @@ import pyarrow as pa
 
 from backend.preferences.accuracy import Accuracy, calibration, hits
 from backend.preferences.choices import Choices
-from backend.preferences.locating import Located, locate, prior_of
+from backend.preferences.locating import Located, locate, prior_of, weight_intervals
 from backend.preferences.splits import Split
 from backend.preferences.tastes import Tastes, softmax
 
@@ -43,11 +44,17 @@ def _scores_table(scores: Sequence["Score"], first: str, of, kind: pa.DataType) 
     })  # fmt: skip
 
 
-def place_everyone(tastes: Tastes, choices: Choices, part: Split) -> Located:
-    """Weights of everyone: the fitted ones of known people, found ones of new people.
+@dataclass(frozen=True)
+class Everyone:
+    """Weights of all people with their 95 % intervals, each (N, K)."""
 
-    The covariance is the curvature at the weights of the choices that they rest on.
-    """
+    weights: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def place_everyone(tastes: Tastes, choices: Choices, part: Split) -> Everyone:
+    """Weights of everyone: the fitted ones of known people, found ones of new people."""
     rows = np.concatenate([part.train, _placing(choices, part)])
     known = np.unique(choices.u[part.train])
     prior = prior_of(tastes.logits[known] if len(known) else tastes.logits)
@@ -59,10 +66,12 @@ def place_everyone(tastes: Tastes, choices: Choices, part: Split) -> Located:
     at_fit = locate(*args, people=len(choices.persons), prior=prior, q=q, start=start, steps=0)
     is_known = np.zeros(len(choices.persons), bool)
     is_known[known] = True
-    return Located(
+    everyone = Located(
         np.where(is_known[:, None], start, found.logits),
         np.where(is_known[:, None, None], at_fit.covariance, found.covariance),
     )
+    low, high = weight_intervals(*args[:1], everyone, *args[1:], prior=prior, q=q)
+    return Everyone(everyone.weights, low, high)
 
 
 def _placing(choices: Choices, part: Split) -> np.ndarray:
@@ -76,15 +85,14 @@ def _placing(choices: Choices, part: Split) -> np.ndarray:
 
 
 def persons_table(
-    tastes: Tastes, plain: Tastes, placed: Located, choices: Choices, part: Split
+    tastes: Tastes, plain: Tastes, placed: Everyone, choices: Choices, part: Split
 ) -> pa.Table:
     """Everyone: n, weights with intervals, entropy, accuracy on what was held out, gain over K=1.
 
     `new` tells people who were placed by up to 20 of their answers. Entropy is in bits: 0 for one
     taste alone, log2 K for an even mixture. Accuracy is null for people without held-out choices.
     """
-    W = placed.weights
-    low, high = placed.interval()
+    W, low, high = placed.weights, placed.low, placed.high
     is_new = np.zeros(len(choices.persons), bool)
     is_new[choices.u[part.new]] = True
     rows = np.concatenate([part.test, np.setdiff1d(part.new, _placing(choices, part))])
@@ -136,7 +144,7 @@ def fewshot_table(
     })  # fmt: skip
 
 
-def options_table(tastes: Tastes, choices: Choices, placed: Located) -> pa.Table:
+def options_table(tastes: Tastes, choices: Choices, placed: Everyone) -> pa.Table:
     """Every option: how often shown and taken, its place, and its reward under each prototype.
 
     `reward_k` are logits around their mean; `dispute` is the standard deviation of the rewards
@@ -165,7 +173,7 @@ def options_table(tastes: Tastes, choices: Choices, placed: Located) -> pa.Table
     return pa.table(columns)
 
 
-def prototypes_table(tastes: Tastes, choices: Choices, placed: Located) -> pa.Table:
+def prototypes_table(tastes: Tastes, choices: Choices, placed: Everyone) -> pa.Table:
     """Each taste: mean weight, people who have it most, its place, what it likes most and least."""
     W = placed.weights
     K = W.shape[1]

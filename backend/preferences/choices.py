@@ -74,7 +74,10 @@ def read_choices(table: pa.Table) -> Choices:
     if (same & ~ties).any():
         notes.append(f"{int((same & ~ties).sum())} choices of an option against itself left out.")
     if not keep.any():
-        raise DataError("No choice is left: all are ties.", "Give choices with a or b.")
+        raise DataError(
+            "No choice is left: all are ties, or between an option and itself.",
+            "Give choices with a or b between two options.",
+        )
     table, sides = table.filter(pa.array(keep)), sides[keep]
     persons, u = _codes(_text(table["person"]))
     found = _items(table, names)

@@ -18,6 +18,7 @@ BATCH = 8192
 FULL_BATCH_MOST = 200_000  # more choices are learned in batches
 SPREADS = (0.3, 1.0, 3.0)
 COOLING = (1.0, 0.8, 0.65, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05)
+_BATCH_LEAST, _STEPS_AN_EPOCH = 32, 40  # few choices are cut into smaller batches
 _WAIT = 5  # epochs without a better held-out loss before Adam stops
 
 
@@ -215,10 +216,11 @@ def _by_adam(
     optimiser = torch.optim.Adam(
         [{"params": maps, "lr": training.rate_f}, {"params": others, "lr": training.rate_p}]
     )
+    batch = min(training.batch, max(_BATCH_LEAST, len(rest) // _STEPS_AN_EPOCH))
     best, value, waited, epochs = None, np.inf, 0, 0
     for _ in range(training.epochs):
         check()
-        for at in rest[torch.randperm(len(rest), generator=generator)].split(training.batch):
+        for at in rest[torch.randperm(len(rest), generator=generator)].split(batch):
             optimiser.zero_grad()
             (_loss(net, data.take(at)) + _prior(net, training, len(rest))).backward()
             optimiser.step()

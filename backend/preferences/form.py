@@ -57,8 +57,9 @@ class Form:
     @property
     def is_linear_in_weights(self) -> bool:
         """Whether a margin is sum_k w_k times the margin under prototype k alone."""
+        straight = self.map in ("identity", "linear") and not self.residual
         return self.distance == "squared" and (
-            self.ideal in ("Pw", "f(P)w") or (self.ideal == "f(Pw)" and self.map == "identity")
+            self.ideal in ("Pw", "f(P)w") or (self.ideal == "f(Pw)" and straight)
         )
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from backend.errors import AnalysisError
 from backend.preferences.form import Form
-from backend.preferences.locating import Prior, locate, prior_of
+from backend.preferences.locating import Prior, locate, prior_of, weight_intervals
 from backend.preferences.tastes import Tastes
 
 Answer = tuple[str, str, str]  # option a, option b, "a" or "b"
@@ -49,8 +49,9 @@ class Board:
                 "Compute with ideal Pw and squared distance.",
             )
         self.rewards = np.column_stack([options[n].to_numpy() for n in names])  # (M, K)
-        self.names = [str(v) for v in options["option"].to_pylist()]
+        self.names = _named(options)
         self.number = {name: i for i, name in enumerate(self.names)}
+        self.tastes = _as_tastes(self.rewards)
         W = np.column_stack([persons[f"weight_{k}"].to_numpy() for k in range(self.k)])
         self.prior: Prior = prior_of(np.log(np.maximum(W, 1e-6)))
 
@@ -64,8 +65,9 @@ class Board:
         right = np.array([self._index(b) for _, b, _ in answers], dtype=np.int64)
         y = np.array([1 if side == "b" else -1 for _, _, side in answers], dtype=np.int8)
         who = np.zeros(len(answers), np.int64)
-        found = locate(_as_tastes(self.rewards), who, left, right, y, people=1, prior=self.prior)
-        low, high = found.interval()
+        answered = (who, left, right, y)
+        found = locate(self.tastes, *answered, people=1, prior=self.prior)
+        low, high = weight_intervals(self.tastes, found, *answered, prior=self.prior)
         return Place(found.weights[0], low[0], high[0], len(answers))
 
     def pair(self, a: str, b: str, weights: Sequence[float], *, moved: int = 0) -> Pair:
@@ -119,6 +121,15 @@ class Board:
         if name not in self.number:
             raise AnalysisError(f"There is no option {name!r}.", "Pick one of the options.")
         return self.number[name]
+
+
+def _named(options: pa.Table) -> list[str]:
+    """Options by name; under prompts, with the prompt in brackets."""
+    names = [str(v) for v in options["option"].to_pylist()]
+    if "prompt" not in options.column_names:
+        return names
+    asked = [str(v) for v in options["prompt"].to_pylist()]
+    return [f"{name} [{prompt}]" for name, prompt in zip(names, asked, strict=True)]
 
 
 def _as_tastes(rewards: np.ndarray) -> Tastes:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from backend.errors import AnalysisError
 from backend.preferences.accuracy import Accuracy, Difference, accuracy, difference, hits, log_loss
 from backend.preferences.baselines import bradley_terry, linear_bradley_terry, majority
 from backend.preferences.choices import Choices
@@ -72,6 +73,11 @@ def study(
     choices, out = subject.choices, Study()
     for seed in seeds:
         part = split(choices, seed=seed, test_share=test_share, new_share=new_share)
+        if not len(part.test):
+            raise AnalysisError(
+                "No choice can be held out: nobody judged two different pairs often enough.",
+                "Give more choices per person, at least three.",
+            )
         out.splits[seed] = part
         out.scores += _baselines(subject, part, seed)
         for k in ks:
@@ -187,9 +193,11 @@ def few_shot(
 def new_options(
     subject: Subject, form: Form, ks: list[int], *, seed: int, training: Training
 ) -> list[Score]:
-    """Accuracy on choices with options that no training choice had."""
+    """Accuracy on choices with options that no training choice had; empty if there are none."""
     train, test = split_items(subject.choices, seed=seed)
     choices, out = subject.choices, []
+    if not len(train) or not len(test):
+        return []
     for k in ks:
         tastes = fit(choices, train, subject.X, form.with_k(k), C=subject.C, training=training,
                      seed=seed)  # fmt: skip
