@@ -21,9 +21,9 @@ class Replication:
     """One run whose result is held against the claims of its analysis."""
 
     analysis: str
-    model: str
+    model: str  # empty: none
     data: str
-    rows: int
+    rows: int = 0  # all
     other: str = ""  # a second model
     parameters: dict = field(default_factory=dict)
 
@@ -41,6 +41,15 @@ REPLICATIONS: tuple[Replication, ...] = (
     Replication("hops", "demo:smollm2", "demo:hops", 339),
     Replication("quantization", "demo:smollm2", "demo:problems", 24),
     Replication("maps", "demo:smollm2", "demo:sums", 180, parameters={"row": 4}),
+    Replication("preferences", "", "demo:trains"),
+    Replication("preferences", "", "demo:two-tastes"),
+    Replication("preferences", "demo:minilm", "demo:film-choices"),
+    Replication("preference_layers", "demo:minilm", "demo:film-choices", parameters={"k": 4}),
+    Replication("raters", "", "demo:verbal-aggression", parameters={"refit": True}),
+    Replication("raters", "", "demo:lectures", parameters={"refit": True}),
+    Replication("raters", "", "demo:simulated-raters", parameters={"refit": True}),
+    Replication("harshness", "", "demo:verbal-aggression"),
+    Replication("rated_texts", "demo:minilm", "demo:film-ratings"),
 )
 
 
@@ -75,7 +84,7 @@ def replicate(workbench: "Workbench", out: Path, *, say: Callable[[str], None]) 
     """
     specs, rows, missed = load_all(), [], []
     for one in REPLICATIONS:
-        say(f"{one.analysis}: {one.model} on {one.data}, {one.rows} rows")
+        say(f"{one.analysis}: {one.model or 'no model'} on {one.data}, {one.rows or 'all'} rows")
         try:
             result = workbench.run(
                 one.analysis, model=one.model, data=one.data, rows=one.rows, other=one.other,

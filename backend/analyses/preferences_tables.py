@@ -54,7 +54,11 @@ class Everyone:
 
 
 def place_everyone(tastes: Tastes, choices: Choices, part: Split) -> Everyone:
-    """Weights of everyone: the fitted ones of known people, found ones of new people."""
+    """Weights of everyone: the fitted ones of known people, found ones of new people.
+
+    An interval is the posterior's under the prior of the known people; where that draws it away
+    from a fitted weight, it is widened to hold it.
+    """
     rows = np.concatenate([part.train, _placing(choices, part)])
     known = np.unique(choices.u[part.train])
     prior = prior_of(tastes.logits[known] if len(known) else tastes.logits)
@@ -71,7 +75,8 @@ def place_everyone(tastes: Tastes, choices: Choices, part: Split) -> Everyone:
         np.where(is_known[:, None, None], at_fit.covariance, found.covariance),
     )
     low, high = weight_intervals(*args[:1], everyone, *args[1:], prior=prior, q=q)
-    return Everyone(everyone.weights, low, high)
+    W = everyone.weights
+    return Everyone(W, np.minimum(low, W), np.maximum(high, W))
 
 
 def _placing(choices: Choices, part: Split) -> np.ndarray:

@@ -141,7 +141,8 @@ def test_new_people_are_placed_by_their_first_answers_alone():
     a, b = (place_everyone(tastes, c, part) for c in (choices, replace(choices, y=y)))
     np.testing.assert_array_equal(a.weights, b.weights)
     np.testing.assert_allclose(a.weights[:50], tastes.weights[:50], atol=1e-12)
-    assert (a.low < a.weights).all() and (a.weights < a.high).all()
+    assert (a.low <= a.weights).all() and (a.weights <= a.high).all()
+    assert np.mean((a.low < a.weights) & (a.weights < a.high)) > 0.95
     tables = [persons_table(tastes, fitted(2, 1, 0)[2], a, c, part).to_pydict()
               for c in (choices, replace(choices, y=y))]  # fmt: skip
     right = [np.array(t["accuracy"])[50:] for t in tables]
