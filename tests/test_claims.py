@@ -56,9 +56,12 @@ def test_replications_name_analyses_and_demos_that_there_are():
     known = {f"demo:{d.name}": d.kind for d in DEMO}
     for one in claims.REPLICATIONS:
         spec = load_all()[one.analysis]
-        assert spec.claims and one.rows > 0 and spec.parse(one.parameters)
-        models = (one.model, one.other) if one.other else (one.model,)
-        assert all(known[name] == "model" for name in models) and known[one.data] != "model"
+        assert spec.claims and spec.parse(one.parameters)
+        assert (one.rows > 0) == (spec.reads == "rows")
+        assert (spec.model == "none") <= (not one.model) <= (spec.model != "required")
+        models = [name for name in (one.model, one.other) if name]
+        assert all(known[name] == "model" for name in models)
+        assert known[one.data] == spec.reads or spec.reads == "rows"
 
 
 def test_every_analysis_with_claims_is_replicated():

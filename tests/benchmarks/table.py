@@ -12,7 +12,7 @@ from measure import Line
 
 _PACKAGES = (
     *("torch", "transformers", "numpy", "duckdb", "pyarrow", "streamlit", "playwright"),
-    *("transformer-lens", "nnsight"),
+    *("transformer-lens", "nnsight", "girth"),
 )
 _HEAD = ("benchmark", "what", "median", "range", "pairs", "bar", "verdict")
 
