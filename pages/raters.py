@@ -61,8 +61,15 @@ def settings(bench) -> None:
                          placeholder="criterion:respect=-2.26")  # fmt: skip
         four.text_input("Interaction", key="interaction", bind="query-params",
                         placeholder="rater x criterion")  # fmt: skip
-        one.toggle("Correct the stretch of jmle", key="correct", bind="query-params",
-                   help="(L - 1) / L, with L ratings per item.")  # fmt: skip
+        one.number_input("Infit below which a rater is flagged", 0.0, 1.0, 0.5, 0.05,
+                         key="infit_low", bind="query-params")  # fmt: skip
+        two.number_input("Infit above which a rater is flagged", 1.0, 20.0, 1.5, 0.05,
+                         key="infit_high", bind="query-params")  # fmt: skip
+        three.text_input("Raters to drop", key="drop", bind="query-params", placeholder="ann|bob")
+        four.toggle("Drop the flagged and fit again", key="refit", bind="query-params",
+                    help="Says how items move. Dissenters can look like misfit.")  # fmt: skip
+        four.toggle("Correct the stretch of jmle", key="correct", bind="query-params",
+                    help="(L - 1) / L, with L ratings per item.")  # fmt: skip
 
 
 def request(bench):
@@ -72,11 +79,10 @@ def request(bench):
              "interaction", "correct")  # fmt: skip
     chosen = {name: held.get(name) or "" for name in names}
     chosen |= {"correct": bool(held.get("correct")) and chosen["method"] == "jmle"}
-    low, high = held.get("bounds") or (0.5, 1.5)
+    chosen |= {name: float(held[name]) for name in ("infit_low", "infit_high")}
     return bench.request(
-        "raters", **chosen, infit_low=float(low), infit_high=float(high),
-        refit=bool(held.get("refit")), drop=held.get("drop") or "",
-    )  # fmt: skip
+        "raters", **chosen, refit=bool(held.get("refit")), drop=held.get("drop") or ""
+    )
 
 
 def evidence(bench, result) -> None:

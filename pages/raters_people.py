@@ -41,10 +41,11 @@ def _take(key: str) -> None:
 
 @st.fragment
 def _bounds(result) -> None:
-    """Infit against another number, with bounds under the reader's hand."""
-    held = st.session_state.get("bounds-at", st.session_state.get("bounds") or (0.5, 1.5))
+    """Infit against severity, with bounds under the reader's hand."""
+    held = st.session_state
     low, high = st.slider(
-        "Bounds of infit", *LIMITS, held, 0.05, key="bounds-at",
+        "Bounds of infit", *LIMITS, (float(held["infit_low"]), float(held["infit_high"])), 0.05,
+        key="bounds",
         help="1 is what the model expects; above, a rater is erratic, below, too predictable. "
         "Drag the ends: the count below follows; 'Use these bounds' flags by them.",
     )  # fmt: skip
@@ -56,8 +57,9 @@ def _bounds(result) -> None:
     fig = figures.rater_fit(result, low=low, high=high)
     ui.show(fig, key="rater-fit", alt="Infit of each rater with the bounds")
     st.caption(f"{count} of {table.num_rows} raters lie outside, surely (|z| of infit 2 or more).")
-    if st.button("Use these bounds", key="use-bounds", icon=":material/check:"):
-        st.session_state["bounds"] = (low, high)
+    chosen = {"infit_low": min(low, 1.0), "infit_high": max(high, 1.0)}
+    if st.button("Use these bounds", key="use-bounds", icon=":material/check:", on_click=_put,
+                 args=(chosen,)):  # fmt: skip
         st.rerun()
 
 
@@ -66,19 +68,24 @@ def _drop(result) -> None:
     names = [str(n) for n in result.tables["raters"]["rater"].to_pylist()]
     held = [n for n in (st.session_state.get("drop") or "").split("|") if n]
     one, two, three = st.columns([2, 3, 2], vertical_alignment="bottom")
-    one.toggle(
-        f"Drop the {result.scalars['flagged'] or 'flagged'} flagged and fit again", key="refit",
-        bind="query-params", help="Says how items move. Dissenters can look like misfit.",
-    )  # fmt: skip
+    if st.session_state.get("refit"):
+        one.button("Take the flagged back", key="take-back", icon=":material/undo:",
+                   on_click=_put, args=({"refit": False},))  # fmt: skip
+    else:
+        one.button(f"Drop the {result.scalars['flagged']} flagged and fit again",
+                   key="drop-flagged", icon=":material/person_remove:", on_click=_put,
+                   args=({"refit": True},), disabled=not result.scalars["flagged"])  # fmt: skip
     chosen = two.multiselect("Drop by name", sorted({*names, *held}), held, key="drop-names")
     three.button(
-        "Fit without them", key="drop-now", icon=":material/refresh:", on_click=_put_drop,
-        args=(chosen,), disabled=sorted(chosen) == sorted(held),
+        "Fit without them", key="drop-now", icon=":material/refresh:", on_click=_put,
+        args=({"drop": "|".join(chosen)},), disabled=sorted(chosen) == sorted(held),
     )  # fmt: skip
 
 
-def _put_drop(chosen: list[str]) -> None:
-    st.session_state["drop"] = "|".join(chosen)
+def _put(chosen: dict) -> None:
+    """Set what the settings above hold."""
+    for name, value in chosen.items():
+        st.session_state[name] = value
 
 
 def _rater(bench, result) -> None:

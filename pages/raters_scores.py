@@ -39,7 +39,7 @@ def layer_tab(bench) -> None:
                         help="It reads the items' texts.")  # fmt: skip
     loss = two.selectbox("Loss", ("ordinal", "softmax"), key="rated-loss", bind="query-params",
                          help="ordinal: cumulative, one weight vector per criterion.")  # fmt: skip
-    severity = three.toggle("Tell the head each rater's severity", key="rated-severity",
+    severity = three.toggle("Tell the head each rater's severity", True, key="rated-severity",
                             bind="query-params")  # fmt: skip
     held = st.session_state
     asked = replace(bench, model=model).request(

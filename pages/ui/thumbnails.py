@@ -39,4 +39,8 @@ def thumbnail(key: str) -> None:
     fig.update_xaxes(visible=False).update_yaxes(visible=False).update_traces(
         showscale=False, selector={"type": "heatmap"}
     )
+    fig.for_each_trace(
+        lambda trace: trace.update(marker_showscale=False),
+        selector=lambda trace: trace.type in ("scatter", "scattergl"),
+    )
     show(fig, key=f"thumb:{key}", alt=result.reading)

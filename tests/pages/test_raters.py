@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.pages.conftest import charts, check, said, settle
+from tests.pages.conftest import charts, check, said, settle, told
 
 PAGE = "raters.py"
 
@@ -25,19 +25,28 @@ def test_the_first_view_is_the_ruler(page):
 
 def test_the_erratic_rater_is_dropped_and_items_are_compared(page):
     at = check(page())
-    at.toggle(key="refit").set_value(True).run()
+    at.button(key="drop-flagged").click().run()
     at = check(settle(at))
     assert "before-after" in charts(at) and "without 1 raters" in said(at)
-    at.toggle(key="refit").set_value(False).run()
+    assert told(at, "refit") == ["true"]
+    at.button(key="take-back").click().run()
     assert "before-after" not in charts(check(settle(at)))
+
+
+def test_what_was_dropped_holds_in_every_tab(page):
+    at = check(page(refit="true", tab="Papers"))
+    assert "without 1 raters" in said(at)
+    at.run()
+    assert "without 1 raters" in said(check(at))
 
 
 def test_bounds_move_at_once_and_count_only_when_they_are_used(page):
     at = check(page())
-    at.slider(key="bounds-at").set_value((0.9, 1.05)).run()
+    at.slider(key="bounds").set_value((0.9, 1.05)).run()
     assert "raters lie outside" in said(at)
     at.button(key="use-bounds").click().run()
-    assert check(settle(at)).session_state["bounds"] == (0.9, 1.05)
+    at = check(settle(at))
+    assert told(at, "infit_low") == ["0.9"] and told(at, "infit_high") == ["1.05"]
 
 
 def test_an_items_text_is_hidden_until_it_is_asked_for(page):
