@@ -6,6 +6,11 @@ import ui
 
 KINDS = ("csv", "tsv", "jsonl", "json", "parquet", "zip", "wav", "flac", "ogg", "png", "jpg")
 PREVIEW = 50  # rows
+LOOKED_AT = {  # where data of a kind are looked at, if not by comparing layers
+    "choices": ("preferences.py", "Whose tastes are these?"),
+    "ratings": ("raters.py", "Put them on one ruler"),
+    "vectors": ("", ""),
+}
 
 
 def data(found) -> None:
@@ -29,8 +34,10 @@ def _bring(found) -> None:
     """A file from the reader's machine or a path on the server's; what was read is shown next."""
     st.markdown("**Bring your own**")
     st.caption(
-        "csv, tsv, jsonl or parquet with a text column; a zip of images or of audio, "
-        "labels from its sub-folders; one sound."
+        "csv, tsv, jsonl or parquet with a text column; a zip of images or of audio, labels from "
+        "its sub-folders; one sound. Tables of people's choices (person, option_a, option_b, "
+        "choice), of ratings (item, rater, rating), and vectors (item, x0, x1, ...) are told by "
+        "their columns."
     )
     file = st.file_uploader("File", type=KINDS, key="data-file", label_visibility="collapsed")
     path = st.text_input("or a path on this machine", key="data-path")
@@ -78,12 +85,11 @@ def _card_buttons(found, ref: str, dataset) -> None:
     fitting = [o for o in found.offers("model") if o.fits(dataset.kind)]
     for offer in sorted(fitting, key=lambda o: not o.ready)[:1]:  # one that needs no fetching
         query["model"] = offer.ref
-    one.page_link(
-        "compare.py",
-        label="Compare layers on it",
-        icon=":material/arrow_forward:",
-        query_params=query,
-    )
+    page, label = LOOKED_AT.get(dataset.kind, ("compare.py", "Compare layers on it"))
+    if page:
+        one.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
+    else:
+        one.caption("Vectors describe the options of choices: pick them on *Preferences*.")
     if two.button(
         "Remove",
         key="remove-data",

@@ -28,7 +28,7 @@ def run(
     from backend.preferences.splits import split
 
     choices = read_choices(data.table())
-    part = split(choices, seed=seed, new_share=0.0)
+    part = split(choices, seed=seed, new_share=0.0).checked()
     training = Training(restarts=restarts, balanced=balanced)
     sites = trunk(views[0].sites)
     ks = sorted({1, k})

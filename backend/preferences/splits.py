@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backend.errors import AnalysisError
 from backend.preferences.choices import Choices
 
 
@@ -14,6 +15,15 @@ class Split:
     train: np.ndarray
     test: np.ndarray
     new: np.ndarray
+
+    def checked(self) -> "Split":
+        """The same; AnalysisError where nothing could be held out."""
+        if not len(self.test):
+            raise AnalysisError(
+                "No choice can be held out: nobody judged two different pairs often enough.",
+                "Give more choices per person, at least three.",
+            )
+        return self
 
 
 def split(choices: Choices, *, seed: int, test_share: float = 0.2, new_share: float = 0.2) -> Split:

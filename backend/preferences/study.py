@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backend.errors import AnalysisError
 from backend.preferences.accuracy import Accuracy, Difference, accuracy, difference, hits, log_loss
 from backend.preferences.baselines import bradley_terry, linear_bradley_terry, majority
 from backend.preferences.choices import Choices
@@ -72,12 +71,7 @@ def study(
     """Fit every K at every seed (split and start) and score it on train, test and new people."""
     choices, out = subject.choices, Study()
     for seed in seeds:
-        part = split(choices, seed=seed, test_share=test_share, new_share=new_share)
-        if not len(part.test):
-            raise AnalysisError(
-                "No choice can be held out: nobody judged two different pairs often enough.",
-                "Give more choices per person, at least three.",
-            )
+        part = split(choices, seed=seed, test_share=test_share, new_share=new_share).checked()
         out.splits[seed] = part
         out.scores += _baselines(subject, part, seed)
         for k in ks:

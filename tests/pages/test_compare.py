@@ -186,10 +186,10 @@ def test_umap_leaves_pca_in_its_place_until_it_is_ready(compare, monkeypatch):
 
     ready, analyse = Event(), work.analyse
 
-    def slow(settings, key, views, source, seed, parameters, ticker):
+    def slow(settings, key, views, source, seed, parameters, *rest):
         while parameters.get("method") == "umap" and not ready.wait(0.02):
-            ticker.check()
-        return analyse(settings, key, views, source, seed, parameters, ticker)
+            rest[-1].check()
+        return analyse(settings, key, views, source, seed, parameters, *rest)
 
     monkeypatch.setattr(work, "analyse", slow)
     at = compare(method="umap")

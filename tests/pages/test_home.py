@@ -7,7 +7,7 @@ def test_an_empty_store_offers_questions(visit, home):
     at = check(visit(home))
     assert "Nothing is computed yet" in said(at)
     links = [link.proto for link in at.get("page_link")]
-    assert len(links) == 6 and all("model=demo%3A" in link.query_string for link in links)
+    assert len(links) == 6 and all("data=demo%3A" in link.query_string for link in links)
     assert not charts(at)
 
 
