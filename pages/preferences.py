@@ -59,11 +59,11 @@ def hero(result, changed) -> None:
             "Picture", ("map", "ternary"), default="map", key="picture", required=True,
             bind="query-params", disabled=not three, help="ternary: at three tastes.",
         )  # fmt: skip
-        chosen = {"colour": colour, "person": st.session_state.get("person") or ""}
+        chosen = {"colour": colour, "person": ui.held("person")}
         if three and shape == "ternary":
             fig = figures.taste_ternary(result, **chosen)
         else:
-            fig = figures.taste_map(result, option=st.session_state.get("a") or "", **chosen)
+            fig = figures.taste_map(result, option=ui.held("a"), **chosen)
         ui.show(ui.legend_below(fig).update_layout(height=ui.HERO_HEIGHT), key="tastes",
                 alt=result.reading, select=_take, modes=("points",))  # fmt: skip
     with right:

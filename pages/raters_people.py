@@ -14,7 +14,7 @@ def raters_tab(bench, result) -> None:
     one, two = st.columns(2, gap="medium")
     with one:
         ui.level_with_slider()
-        fig = figures.rater_severities(result, current=st.session_state.get("rater") or "")
+        fig = figures.rater_severities(result, current=ui.held("rater"))
         ui.show(fig, key="severities", alt="Severity of each rater with 95 % intervals",
                 select=lambda: _take("severities"), modes=("points",))  # fmt: skip
     with two:

@@ -161,11 +161,13 @@ def _reading(s: dict) -> str:
     if s["share"] is None:
         return f"{s['k']} tastes save {raw} millinats a rating: no heterogeneity to explain {rest}."
     left = say(1000 * s["left"], 1000 * s["left_low"], 1000 * s["left_high"])
+    saved = f"{s['k']} tastes save {raw} millinats a rating, {left} once severity is taken out"
+    if s["left"] <= 0:
+        return f"{saved}: all of that heterogeneity was only harshness {rest}."
+    if s["left"] >= s["raw"]:
+        return f"{saved}: none of that heterogeneity was harshness {rest}."
     share = say(100 * s["share"], 100 * s["share_low"], 100 * s["share_high"])
-    return (
-        f"{s['k']} tastes save {raw} millinats a rating, {left} once severity is taken out: "
-        f"{share} % of that heterogeneity was only harshness {rest}."
-    )
+    return f"{saved}: {share} % of that heterogeneity was only harshness {rest}."
 
 
 def _claim(result: Result) -> Measured:
@@ -176,7 +178,7 @@ def _claim(result: Result) -> Measured:
         f"share that was only harshness {say(s['share'], s['share_low'], s['share_high'])}; "  # type: ignore[arg-type]
         f"tastes left {number(1000 * s['left'])} millinats a rating"  # type: ignore[operator]
     )
-    return Measured(text, "agrees" if s["share_low"] > 0 else "differs")  # type: ignore[operator]
+    return Measured(text, "agrees" if s["share_low"] > 0.1 else "differs")  # type: ignore[operator]
 
 
 SPEC = register(

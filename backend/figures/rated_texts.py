@@ -202,7 +202,7 @@ def rated_components(result: Result, item: str | None = None) -> go.Figure:
         f"predicted {theme.number(float(score[0]))}, measured {theme.number(float(measure[0]))} · "
         f"beyond first order {theme.number(rest)}",
     )
-    title = f"What makes up the score of {theme.plain(item, 60)}"
+    title = f"What makes up the score of {str(item)[:60]}"
     return theme.finish(fig, title, said, sample=sample)
 
 

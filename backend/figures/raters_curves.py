@@ -49,7 +49,7 @@ def criterion_curves(result: Result, criterion: str = "") -> go.Figure:
         uirevision=f"curves {criterion}", height=560, legend={"x": 1.01, "y": 1, "xanchor": "left"}
     )
     said, sample = said_and_sample(result)
-    title = f"How ratings of {theme.plain(criterion, 60)} are given"
+    title = f"How ratings of {str(criterion)[:60]} are given"
     return theme.finish(fig, title, said, sample=sample)
 
 

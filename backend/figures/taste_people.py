@@ -69,14 +69,15 @@ def taste_divisions(result: Result, *, by: str = "") -> go.Figure:
     k = sum(c.startswith("weight_") and c[7:].isdigit() for c in people.column_names)
     W = np.column_stack([numbers(people, f"weight_{i}") for i in range(k)])  # type: ignore[arg-type]
     fig = go.Figure()
+    low = 1 / k if k > 1 else 0.0
     if not by:
         fig.add_histogram(
             x=W.max(axis=1),
-            xbins={"start": 1 / k, "end": 1.0001, "size": (1 - 1 / k) / 20},
+            xbins={"start": low, "end": 1.0001, "size": (1 - low) / 20},
             marker={"color": palette.BASELINE, "line": {"width": 0.5, "color": "#FFFFFF"}},
             hovertemplate="%{x}: %{y} people<extra></extra>",
         )
-        fig.update_xaxes(title_text="weight of a person's strongest taste", range=[1 / k, 1])
+        fig.update_xaxes(title_text="weight of a person's strongest taste", range=[low, 1])
         fig.update_yaxes(title_text="people")
         title = "Clustered or mixed?"
     else:
@@ -86,7 +87,7 @@ def taste_divisions(result: Result, *, by: str = "") -> go.Figure:
         _add_groups(fig, W, values, k)
         fig.update_xaxes(title_text=theme.plain(by, 40))
         fig.update_yaxes(title_text="mean weight", range=[0, 1])
-        title = f"Tastes by {theme.plain(by, 40)}"
+        title = f"Tastes by {by[:40]}"
         below_title(fig)
     return theme.finish(fig, title, result.provenance, sample=sample_of_choices(result))
 
@@ -145,7 +146,7 @@ def taste_flip(
     fig.update_xaxes(title_text=f"weight of taste {moved}", range=[-0.02, 1.02])
     fig.update_yaxes(title_text="P(b is taken)", range=[0, 1])
     fig.update_layout(showlegend=False, uirevision="taste flip")
-    title = f"a: {theme.plain(a, 40)} · b: {theme.plain(b, 40)}"
+    title = f"a: {a[:40]} · b: {b[:40]}"
     return theme.finish(fig, title, result.provenance, sample=sample_of_choices(result))
 
 

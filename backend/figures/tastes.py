@@ -11,6 +11,7 @@ from backend.analyses.result import Result
 from backend.errors import AnalysisError
 from backend.figures import palette, theme
 from backend.figures.columns import numbers, table_of, texts
+from backend.preferences.placing import option_names
 
 _SVG_MOST = 5000  # points, above which the browser's graphics card draws them
 _NAMED = 30  # options that are named in the picture at the most
@@ -63,7 +64,7 @@ def taste_ternary(result: Result, *, colour: str = "taste", person: str = "") ->
 
 def _add_options(fig: go.Figure, options: pa.Table, chosen: str) -> None:
     x, y = numbers(options, "x"), numbers(options, "y")
-    names, taken, shown = texts(options, "option"), numbers(options, "taken"), options["shown"]
+    names, taken, shown = option_names(options), numbers(options, "taken"), options["shown"]
     assert x is not None and y is not None and taken is not None
     few = len(names) <= _NAMED
     kind = go.Scatter if len(names) <= _SVG_MOST else go.Scattergl
@@ -79,7 +80,7 @@ def _add_options(fig: go.Figure, options: pa.Table, chosen: str) -> None:
             marker={"size": 6 if few else 4.5, "color": palette.UNSELECTED, "symbol": "square"},
             customdata=[["option", name] for name in names],
             hovertext=[
-                f"{theme.plain(name, 80)}<br>taken {theme.number(float(t))} of {n} times"
+                f"{theme.plain(name, 80)}<br>taken {100 * t:.0f} % of {n} times"
                 for name, t, n in zip(names, taken, shown.to_pylist(), strict=True)
             ],
             hovertemplate="%{hovertext}<extra>option</extra>",

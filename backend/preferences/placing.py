@@ -49,7 +49,7 @@ class Board:
                 "Compute with ideal Pw and squared distance.",
             )
         self.rewards = np.column_stack([options[n].to_numpy() for n in names])  # (M, K)
-        self.names = _named(options)
+        self.names = option_names(options)
         self.number = {name: i for i, name in enumerate(self.names)}
         self.tastes = _as_tastes(self.rewards)
         W = np.column_stack([persons[f"weight_{k}"].to_numpy() for k in range(self.k)])
@@ -123,13 +123,18 @@ class Board:
         return self.number[name]
 
 
-def _named(options: pa.Table) -> list[str]:
-    """Options by name; under prompts, with the prompt in brackets."""
+def option_names(options: pa.Table) -> list[str]:
+    """Options by name, each once: under prompts with the prompt, repeats with a number."""
     names = [str(v) for v in options["option"].to_pylist()]
-    if "prompt" not in options.column_names:
-        return names
-    asked = [str(v) for v in options["prompt"].to_pylist()]
-    return [f"{name} [{prompt}]" for name, prompt in zip(names, asked, strict=True)]
+    if "prompt" in options.column_names:
+        asked = [str(v) for v in options["prompt"].to_pylist()]
+        names = [f"{name} [{prompt}]" for name, prompt in zip(names, asked, strict=True)]
+    seen: dict[str, int] = {}
+    out = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
+    return out
 
 
 def _as_tastes(rewards: np.ndarray) -> Tastes:

@@ -7,7 +7,7 @@ al. 2024), the rest Kennedy et al. 2020; putting them together is ours.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -43,6 +43,14 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Width:
+    """Standard deviations of the priors: of severity (half of it for consistency), of tastes."""
+
+    severity: float
+    taste: float
+
+
+@dataclass(frozen=True)
 class Fitted:
     """What each rater is like, and the loss of every rating, nats."""
 
@@ -60,6 +68,9 @@ def fit_raters(
 ) -> Fitted:  # fmt: skip
     """Posterior mode under Gaussian priors, by L-BFGS; how wide, a tenth of the rows decides.
 
+    Severity's width is chosen first, then that of tastes: one width for both would give tastes
+    the room that severity needs, and they would learn noise.
+
     Parameters
     ----------
     rows : ratings to learn from; the losses of all are given back.
@@ -67,22 +78,23 @@ def fit_raters(
     """
     starts = range(restarts if part.k > 1 else 1)
 
-    def best(learned: np.ndarray, spread: float) -> Fitted:
+    def best(learned: np.ndarray, wide: Width) -> Fitted:
         check()
-        found = [_fit(rated, learned, part, spread, seed=1000 * seed + s, steps=steps)
+        found = [_fit(rated, learned, part, wide, seed=1000 * seed + s, steps=steps)
                  for s in starts]  # fmt: skip
         return min(found, key=lambda f: f[0])[1]
 
-    if part == Part():
-        return best(rows, 1.0)
     order = np.random.default_rng(seed).permutation(rows)
     held, rest = order[: len(rows) // 10], order[len(rows) // 10 :]
-    wide = min(SPREADS, key=lambda spread: best(rest, spread).losses[held].mean())
+    wide = Width(1.0, SPREADS[0])
+    for name in [*(["severity"] if part.severity else []), *(["taste"] if part.k > 1 else [])]:
+        tried = [replace(wide, **{name: spread}) for spread in SPREADS]
+        wide = min(tried, key=lambda w: best(rest, w).losses[held].mean())
     return best(rows, wide)
 
 
 def _fit(
-    rated: Rated, rows: np.ndarray, part: Part, spread: float, *, seed: int, steps: int
+    rated: Rated, rows: np.ndarray, part: Part, wide: Width, *, seed: int, steps: int
 ) -> tuple[float, Fitted]:
     items, raters, criteria = rated.sizes
     generator = torch.Generator().manual_seed(seed)
@@ -112,14 +124,14 @@ def _fit(
 
     def closure() -> torch.Tensor:
         optimiser.zero_grad()
-        value = (_losses(free, learned, closed).sum() + _prior(free, spread)) / len(rows)
+        value = (_losses(free, learned, closed).sum() + _prior(free, wide)) / len(rows)
         value.backward()
         return value
 
     with threads_for(len(rows)):
         optimiser.step(closure)  # type: ignore[arg-type]
     with torch.no_grad():
-        value = float((_losses(free, learned, closed).sum() + _prior(free, spread)) / len(rows))
+        value = float((_losses(free, learned, closed).sum() + _prior(free, wide)) / len(rows))
         losses = _losses(free, codes, closed).numpy()
     plain = {name: tensor.detach().numpy() for name, tensor in free.items()}
     weights = np.ones((raters, 1))
@@ -153,16 +165,15 @@ def _losses(
     return torch.logsumexp(logits, dim=1) - logits.gather(1, x[:, None])[:, 0]
 
 
-def _prior(free: dict[str, torch.Tensor], spread: float) -> torch.Tensor:
-    """-log of the Gaussian priors.
-
-    Standard deviations are 3 for items and thresholds, `spread` for what raters differ in, and
-    half of it for the logarithm of consistency.
-    """
-    wide = {"theta": 3.0, "d": 3.0, "tau": 3.0, "alpha": spread / 2, "omega": 2.0}
+def _prior(free: dict[str, torch.Tensor], wide: Width) -> torch.Tensor:
+    """-log of the Gaussian priors; their widths are 3 for items and thresholds."""
+    widths = {
+        "theta": 3.0, "d": 3.0, "tau": 3.0, "omega": 2.0, "a": wide.severity,
+        "alpha": wide.severity / 2, "R": wide.taste,
+    }  # fmt: skip
     total = torch.zeros((), dtype=torch.float64)
     for name, tensor in free.items():
-        total = total + tensor.square().sum() / (2 * wide.get(name, spread) ** 2)
+        total = total + tensor.square().sum() / (2 * widths[name] ** 2)
     return total
 
 

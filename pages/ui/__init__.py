@@ -17,7 +17,7 @@ from ui.inspector import cloud, inspector
 from ui.judging import judged_bench
 from ui.opening import gate, guarded, head, workbench
 from ui.painting import paint_layers
-from ui.picking import pick
+from ui.picking import held, pick
 from ui.playing import PACE_SECONDS, is_playing, play_button, step
 from ui.points import cloud_figure, colour_columns, film_figure, sites_of
 from ui.sampling import ROWS
@@ -49,6 +49,7 @@ __all__ = [
     "gate",
     "guarded",
     "head",
+    "held",
     "inspector",
     "is_playing",
     "judged_bench",

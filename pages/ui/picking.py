@@ -23,3 +23,8 @@ def pick(label: str, offers: Sequence, *, key: str, default: str, help: str) -> 
     if offer := next((o for o in offers if o.ref == ref), None):
         st.caption(offer.label)
     return ref
+
+
+def held(key: str) -> str:
+    """What a widget further down the page holds, or will take from the URL; empty for nothing."""
+    return st.session_state.get(key) or st.query_params.get(key) or ""

@@ -39,7 +39,12 @@ ALLOWED: dict[str, set[str]] = {
         "store.vectors",
         "whatif",
     },
-    "figures": {"analyses.intervals", "analyses.result", "analyses.spec"},
+    "figures": {
+        "analyses.intervals",
+        "analyses.result",
+        "analyses.spec",
+        "preferences.placing",
+    },
     "work": {"analyses", "capture", "data", "demo", "jobs", "models", "store.vectors", "whatif"},
     "cli": {"__version__", "commands", "dashboard", "workbench"},
     "dashboard": set(),
