@@ -49,6 +49,9 @@ REPLICATIONS: tuple[Replication, ...] = (
     Replication("raters", "", "demo:lectures", parameters={"refit": True}),
     Replication("raters", "", "demo:simulated-raters", parameters={"refit": True}),
     Replication("harshness", "", "demo:verbal-aggression"),
+    Replication(
+        "complexity", "demo:efficientnet-lite0", "demo:crops", 2048, parameters={"draws": 10}
+    ),
     Replication("rated_texts", "demo:minilm", "demo:film-ratings"),
 )
 

@@ -9,7 +9,6 @@ from backend.analyses import load_all
 from backend.analyses.result import Result
 from backend.analyses.spec import Spec
 from backend.answers import captures_of, merge, parts_of, suite_key, versions
-from backend.assigning import Assigning
 from backend.capture import Plan
 from backend.capturing import Resolved
 from backend.data.dataset import Dataset
@@ -18,6 +17,7 @@ from backend.jobs import Job, JobContext
 from backend.keys import digest
 from backend.requests import RunRequest
 from backend.store import results
+from backend.trained import Trained
 from backend.whatif import WhatIf
 
 
@@ -34,7 +34,7 @@ class Inputs:
         return self.data, self.also
 
 
-class Running(Assigning):
+class Running(Trained):
     """Analyses over captures and tables. Equal questions are answered from the store."""
 
     def run(
@@ -123,6 +123,8 @@ class Running(Assigning):
                 rows = also if holds_rows else self._texts_of(known, job)
         if rows is None:
             return None
+        if spec.arrays and not request.model:
+            _check_arrays(spec, known)
         ref = request.data if rows is known else rows.hash
         asks = [self.resolve(ask, job) for ask in captures_of(spec, request, ref)]
         if any(ask is None for ask in asks):
@@ -159,10 +161,11 @@ class Running(Assigning):
                 self._fill(job, resolved)
         views = tuple(self.view_of(r) for r in asks)
         job.report(0, 0, f"computing: {spec.title}")
-        source = self.source(asks[0].description) if spec.needs_model else None
+        source = self.source(asks[0].description) if spec.needs_model and asks else None
         body = job.call(
             work.analyse, self.settings, spec.key, views, source, request.seed,
-            spec.parse(request.parameters), None if spec.reads == "rows" else inputs.tables,
+            spec.parse(request.parameters),
+            inputs.tables if spec.arrays or spec.reads != "rows" else None,
         )  # fmt: skip
         provenance = self._provenance(spec, request, inputs, key, monotonic() - started)
         result = Result(key, spec.key, body.scalars, body.tables, body.reading, provenance)
@@ -215,7 +218,7 @@ def _check_asked(spec: Spec, request: RunRequest) -> None:
         raise AnalysisError(f"{spec.title} needs a model.", "Name one, such as demo:smollm2.")
     if spec.model == "none" and request.model:
         raise AnalysisError(f"{spec.title} takes no model.", f"Leave out {request.model!r}.")
-    if spec.reads != "rows" and not request.model and (request.whatif or request.rows):
+    if spec.model != "required" and not request.model and (request.whatif or request.rows):
         what = "A what-if" if request.whatif else "A number of rows"
         raise AnalysisError(f"{what} is for a model, and none is named.", "Name one, or leave it.")
     if request.also and spec.reads == "rows":
@@ -242,6 +245,15 @@ def _check_kinds(spec: Spec, data: Dataset, also: Dataset | None, model: str) ->
         )
 
 
+def _check_arrays(spec: Spec, data: Dataset) -> None:
+    """AnalysisError where neither a model nor arrays are given."""
+    if data.kind != "arrays":
+        raise AnalysisError(
+            f"{spec.title} needs a model to read {data.kind} data.",
+            "Name one, or give an npz file of arrays.",
+        )
+
+
 def _check_modality(spec: Spec, asks: tuple[Resolved, ...]) -> None:
     for resolved in asks:
         modality = resolved.description["modality"]
@@ -260,6 +272,6 @@ def _result_key(spec: Spec, request: RunRequest, inputs: Inputs) -> str:
         "captures": [[a.capture.model_id, sorted(a.keys.values()), a.capture.rows]
                      for a in inputs.asks],
     }  # fmt: skip
-    if spec.reads != "rows":
+    if spec.reads != "rows" or not inputs.asks:
         facts["tables"] = [t.hash if t else None for t in inputs.tables]
     return digest(facts)

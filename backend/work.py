@@ -15,6 +15,7 @@ from backend.data.dataset import Dataset, open_dataset
 from backend.jobs.ticks import Ticker
 from backend.models.sources import ModelSource, find_source
 from backend.settings import Settings
+from backend.training import Recipe
 from backend.whatif import WhatIf
 
 
@@ -135,6 +136,24 @@ def analyse(
         return call(model=model, whatif=whatif)
     with applied(model, whatif):
         return call(model=model)
+
+
+def trained_folder(settings: Settings) -> Path:
+    """Where training runs lie."""
+    return settings.models / "trained"
+
+
+def train(settings: Settings, folder: Path, recipe: Recipe, ticker: Ticker) -> dict:
+    """Train a net on the data set in a folder, or take up the run that was stopped."""
+    import torch
+
+    from backend.models.loading import choose_device
+    from backend.training.train import train as run
+
+    device = choose_device(settings.device, torch.float32).name
+    root = trained_folder(settings)
+    made = run(recipe, open_dataset(folder), root, device=device, progress=ticker.progress)
+    return made.to_json()
 
 
 def estimate_tokens(dataset: Dataset, *, sample: int = 256) -> float:

@@ -103,6 +103,7 @@ class Workbench(Running):
         makers = {
             "capture": lambda r, i: self.submit_capture(CaptureAsk(**r), job_id=i),
             "run": lambda r, i: self.submit_run(RunRequest(**r), job_id=i),
+            "train": lambda r, i: self.submit_training(r["recipe"], job_id=i),
         }
         started = []
         jobs.interrupted(self.store)

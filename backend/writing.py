@@ -160,6 +160,14 @@ _FIGURES: dict[str, dict[str, tuple[str, Callable[[Result], "go.Figure"]]]] = {
         "components": ("components", lambda r: figures.rated_components(r)),
         "calibration": ("calibration", lambda r: figures.rated_calibration(r)),
     },
+    "complexity": {
+        "map": ("features", lambda r: figures.feature_map(r)),
+        "importance": ("features", lambda r: figures.feature_scatter(r)),
+        "layers": ("readability", lambda r: figures.feature_heat(r)),
+        "clusters": ("clusters", lambda r: figures.feature_clusters(r)),
+        "flow": ("flow", lambda r: figures.feature_flow(r)),
+        "ablation": ("ablation", lambda r: figures.feature_ablation(r)),
+    },
     "harshness": {"steps": ("steps", lambda r: figures.harshness_steps(r))},
     "whatif": {
         "next": ("next", lambda r: figures.next_tokens(r)),

@@ -4,12 +4,13 @@ import streamlit as st
 
 import ui
 
-KINDS = ("csv", "tsv", "jsonl", "json", "parquet", "zip", "wav", "flac", "ogg", "png", "jpg")
+KINDS = ("csv", "tsv", "jsonl", "json", "parquet", "npz", "zip", "wav", "flac", "ogg", "png", "jpg")
 PREVIEW = 50  # rows
 LOOKED_AT = {  # where data of a kind are looked at, if not by comparing layers
     "choices": ("preferences.py", "Whose tastes are these?"),
     "ratings": ("raters.py", "Put them on one ruler"),
     "vectors": ("", ""),
+    "arrays": ("complexity.py", "Read features from these layers"),
 }
 
 

@@ -28,6 +28,9 @@ def main() -> None:
                 st.Page("compare.py", title="Compare layers", icon=":material/stacked_line_chart:"),
                 st.Page("whatif.py", title="Skip and quantize", icon=":material/tune:"),
             ],
+            "Features": [
+                st.Page("complexity.py", title="Complexity", icon=":material/landscape:"),
+            ],
             "People": [
                 st.Page("preferences.py", title="Preferences", icon=":material/thumbs_up_down:"),
                 st.Page("raters.py", title="Raters", icon=":material/straighten:"),

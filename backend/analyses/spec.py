@@ -68,7 +68,8 @@ class Spec:
 
     One that reads `rows` gets captures of models on them. One that reads `choices` or `ratings`
     gets that table as `data`, a second data set as `also` (or None), and captures of a model on
-    the options' or items' texts where a model is named.
+    the options' or items' texts where a model is named. One that takes `arrays` may go without
+    a model: then `data` is a set of named arrays (an npz file).
     """
 
     key: str
@@ -80,6 +81,7 @@ class Spec:
     kinds: tuple[str, ...] = ("text", "image", "audio")
     reads: Literal["rows", "choices", "ratings"] = "rows"
     model: Literal["required", "optional", "none"] = "required"
+    arrays: bool = False
     sites: str = "all"  # which sites are captured when none was chosen
     captures: int = 1  # how many it takes at the most; 0 = only model and data
     needs_model: bool = False

@@ -17,8 +17,8 @@ import pyarrow as pa
 from backend.data.canonical import ContentHash, canonical_table
 from backend.errors import DataError, StoreError
 
-Kind = Literal["text", "image", "audio", "choices", "ratings", "vectors"]
-MEDIA_KINDS = ("image", "audio")
+Kind = Literal["text", "image", "audio", "choices", "ratings", "vectors", "arrays"]
+MEDIA_KINDS = ("image", "audio", "arrays")
 
 _ROWS, _MEDIA, _RECORD = "rows.arrow", "media.arrow", "dataset.json"
 _MEDIA_SCHEMA = pa.schema([pa.field("bytes", pa.large_binary(), nullable=False)])
@@ -31,7 +31,8 @@ _REIMPORT = "Remove this data set and bring the data in again."
 class Dataset:
     """A data set in its folder; cheap to pass to workers, its rows are read when asked for.
 
-    Row ids are positions 0..n_rows-1. For images and audio, `media(rows)` gives the files' bytes.
+    Row ids are positions 0..n_rows-1. For images, audio and arrays, `media(rows)` gives the files'
+    bytes.
     """
 
     hash: str  # 32 hexadecimal digits of the content; the name is no part of it
@@ -183,7 +184,7 @@ def write_dataset(
     Parameters
     ----------
     table : one row per text, image or sound; no column `row`, that one is added.
-    media : one bytes object per row, in order, consumed once; needed for images and audio.
+    media : one bytes object per row, in order, consumed once; needed for images, audio and arrays.
 
     Raises
     ------
@@ -249,7 +250,7 @@ def _checked_table(
     if (media is None) != (kind not in MEDIA_KINDS):
         raise DataError(
             f"A data set of kind {kind!r} {'needs' if media is None else 'takes no'} media files.",
-            "Give one file per row for images and audio, none for other kinds.",
+            "Give one file per row for images, audio and arrays, none for other kinds.",
         )
     table = canonical_table(table)
     if text_column is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from backend.data.archive import unpack
+from backend.data.arrays import read_arrays
 from backend.data.dataset import Dataset, Kind, write_dataset
 from backend.data.embedded import label_names, media_column, read_embedded
 from backend.data.examine import examine
@@ -27,13 +28,14 @@ _FORMS = {
     "ndjson": "jsonl",
     "parquet": "parquet",
 }
-_TAKEN = "csv, tsv, json, jsonl, parquet, a zip or folder of images or audio, one image, one sound"
+_TAKEN = (
+    "csv, tsv, json, jsonl, parquet, npz, a zip or folder of images or audio, one image, one sound"
+)
 _PICKLES = {"pkl", "pickle", "pt", "pth", "ckpt", "bin", "joblib", "dill"}
 _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _PICKLE_REMEDY = "Save the rows as parquet, csv or jsonl."
 _ENDINGS = {
-    "npz": ("npz is not a data set of rows", "Give a table, images or audio."),
-    "npy": ("npy is not a data set of rows", "Give a table, images or audio."),
+    "npy": ("one array alone has no name", "Save it with numpy.savez(file, NAME=array)."),
     "xlsx": ("office documents are not read", "Save a sheet as 'CSV UTF-8'."),
     "xls": ("office documents are not read", "Save a sheet as 'CSV UTF-8'."),
     "gz": ("compressed files other than zip are not read", "Unpack it first."),
@@ -81,7 +83,7 @@ def read_data(
         raise DataError(f"{path.name} cannot be opened: {error.strerror}.", "Check it.") from error
     ending = path.suffix[1:].lower()
     _refuse_unread(path, ending, head)
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")) or ending == "zip":
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")) or ending in ("zip", "npz"):
         return job.archive()
     _refuse_large(path, settings)
     if kind := media_kind(head):
@@ -149,6 +151,9 @@ class _Job:
             )
             return self._write(found.read, kind=found.kind, media=found.media())
         tables = [file for file in listing.others if file.suffix[1:].lower() in _FORMS]
+        if not tables and any(file.suffix.lower() == ".npy" for file in listing.others):
+            found = read_arrays(folder, listing.others, where=where, progress=self.progress)
+            return self._write(found.read, kind="arrays", media=found.media())
         if len(tables) == 1:
             _refuse_large(tables[0], self.settings)
             return self.table(tables[0], _FORMS[tables[0].suffix[1:].lower()])
@@ -209,8 +214,6 @@ def _ending_inside(path: Path) -> str | None:
     with open(path, "rb") as file:
         header = file.read(30)
         name = file.read(int.from_bytes(header[26:28], "little")).decode("latin-1")
-    if name.endswith(".npy"):
-        return "npz"
     if name == "[Content_Types].xml" or name.startswith("xl/"):
         return "xlsx"
     return "pickle" if name.endswith("/data.pkl") else None

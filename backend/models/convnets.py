@@ -1,9 +1,11 @@
-"""Two small convolutional nets of our own: EfficientNet-Lite for images, CREPE for pitch.
+"""Small convolutional nets of our own: EfficientNet-Lite for images, CREPE for pitch.
+
+A third one, which is trained here, is in backend.models.residual; folders of all three open here.
 
 Only workers import this module (torch at the top). A folder with config.json and
 model.safetensors opens with `from_folder`; config.json says the geometry and how inputs are made.
 
-* `blocks` is a ModuleList in both; a block with `has_skip` adds its input to what `main` gives.
+* `blocks` is a ModuleList in all; a block with `has_skip` adds its input to what `main` gives.
 * `pool` gives the penultimate vector (n, width), `classifier` the logits (n, classes).
 """
 
@@ -19,6 +21,7 @@ from torch import nn
 from torch.nn import functional
 
 from backend.errors import ModelError
+from backend.models.residual import ARCHITECTURE, ResidualCNN
 
 # repeats, kernel, stride, expansion, width: EfficientNet-Lite0 (Tan and Le 2019; Lite: no
 # squeeze-and-excitation, ReLU6 in place of swish, stem and head not scaled)
@@ -200,14 +203,16 @@ def pitch_hz(logits: torch.Tensor) -> torch.Tensor:
     return 10 * 2 ** ((weights * cents).sum(1) / weights.sum(1) / 1200)
 
 
-ARCHITECTURES: dict[str, type[EfficientNetLite] | type[Crepe]] = {
+Net = EfficientNetLite | Crepe | ResidualCNN
+ARCHITECTURES: dict[str, type[EfficientNetLite] | type[Crepe] | type[ResidualCNN]] = {
     "efficientnet-lite0": EfficientNetLite,
     "crepe-tiny": Crepe,
     "crepe-full": Crepe,
+    ARCHITECTURE: ResidualCNN,
 }
 
 
-def from_config(config: Mapping[str, object]) -> EfficientNetLite | Crepe:
+def from_config(config: Mapping[str, object]) -> Net:
     """The net that a config describes, with random weights.
 
     Raises
@@ -228,7 +233,7 @@ def from_config(config: Mapping[str, object]) -> EfficientNetLite | Crepe:
         ) from error
 
 
-def from_folder(folder: Path) -> EfficientNetLite | Crepe:
+def from_folder(folder: Path) -> Net:
     """The net in a folder, in eval mode, in the precision of its file.
 
     Raises

@@ -37,7 +37,8 @@ def choose_sites(wanted: str | tuple[str, ...], available: tuple[str, ...]) -> t
     """Sites for a comma list with wildcards, in the model's own order.
 
     `all` stands for the stream: embed and every block's output; `last` for the site that the head
-    reads. Raises CaptureError with the list of what there is for a name that matches nothing.
+    reads; a name with `?` at its end may match nothing. Raises CaptureError with the list of what
+    there is for any other name that matches nothing.
     """
     names = wanted.split(",") if isinstance(wanted, str) else wanted
     chosen: set[str] = set()
@@ -48,8 +49,9 @@ def choose_sites(wanted: str | tuple[str, ...], available: tuple[str, ...]) -> t
         if name == "last":
             chosen.add(last_site(available))
             continue
+        optional, name = name.endswith("?"), name.removesuffix("?")
         found = [s for s in available if fnmatchcase(s, canonical(name))]
-        if not found:
+        if not found and not optional:
             raise CaptureError(
                 f"This model has no site {name!r}.", f"It has: {summarise_sites(available)}."
             )

@@ -18,7 +18,7 @@ def test_names_are_unique_and_fit_a_reference():
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
     assert {"smollm2", "minilm", "efficientnet-lite0", "crepe-tiny"} <= set(names)
-    assert {"news", "films", "facts", "digits", "mnist", "photos"} <= set(names)
+    assert {"news", "films", "facts", "digits", "mnist", "photos", "crops"} <= set(names)
     assert {"hops", "sums", "problems"} <= set(names)
     assert {"film-choices", "trains", "two-tastes", "mixed-tastes"} <= set(names)
     assert {"verbal-aggression", "lectures", "film-ratings", "simulated-raters"} <= set(names)

@@ -9,6 +9,7 @@ from PIL import Image
 
 from backend.demo import images
 from backend.demo.imagenet import class_names
+from tests.data.files import image
 
 
 def pixels_of(data: bytes) -> np.ndarray:
@@ -53,20 +54,40 @@ def test_mnist_rows_become_pictures(tmp_path):
     assert picture.shape == (28, 28) and picture[1, 2] == 200 and picture.sum() == 200
 
 
-def test_photos_carry_their_true_class(timm, tmp_path):
-    foolbox, skimage = tmp_path / "foolbox" / "data", tmp_path / "skimage" / "data"
-    foolbox.mkdir(parents=True)
-    skimage.mkdir(parents=True)
-    (foolbox / "imagenet_01_0.jpg").write_bytes(b"second")
-    (foolbox / "imagenet_00_1.jpg").write_bytes(b"first")
-    for name in images._SCIKIT_IMAGE:
-        (skimage / name).write_bytes(name.encode())
-    files = {"timm": timm, "foolbox": tmp_path, "scikit-image": tmp_path}
-    material = images.photos(files)
+@pytest.fixture
+def packages(timm, tmp_path):
+    """Writes what is in the photographs' packages; `data` gives the bytes of a file by its name."""
+
+    def write(data):
+        foolbox, skimage = tmp_path / "foolbox" / "data", tmp_path / "skimage" / "data"
+        foolbox.mkdir(parents=True)
+        skimage.mkdir(parents=True)
+        for name in ("imagenet_01_0.jpg", "imagenet_00_1.jpg"):
+            (foolbox / name).write_bytes(data(name))
+        for name in images._SCIKIT_IMAGE:
+            (skimage / name).write_bytes(data(name))
+        return {"timm": timm, "foolbox": tmp_path, "scikit-image": tmp_path}
+
+    return write
+
+
+def test_photos_carry_their_true_class(packages):
+    material = images.photos(packages(str.encode))
     rows, media = material.table.to_pylist(), list(material.media)
     assert rows[0] == {
         "file": "imagenet_00_1.jpg", "label": "cat", "class_id": 1, "set": "ImageNet"
     }  # fmt: skip
-    assert rows[1]["label"] == "tench" and media[:2] == [b"first", b"second"]
+    assert rows[1]["label"] == "tench" and media[:2] == [b"imagenet_00_1.jpg", b"imagenet_01_0.jpg"]
     assert rows[2]["class_id"] is None and media[2] == rows[2]["file"].encode()
     assert len(rows) == len(media) == 2 + len(images._SCIKIT_IMAGE)
+
+
+def test_crops_name_their_photograph(packages):
+    material = images.crops(packages(lambda name: image(len(name), size=(80, 60))))
+    rows, media = material.table.to_pylist(), list(material.media)
+    assert len(rows) == len(media) == 90 * (2 + len(images._SCIKIT_IMAGE))
+    assert material.table.column_names == ["file", "label", "left", "top", "side", "set"]
+    assert [rows[i]["label"] for i in (0, 89, 90, 180)] == ["cat", "cat", "tench", "astronaut"]
+    assert rows[0]["file"] == "imagenet_00_1.jpg" and rows[180]["set"] == "scikit-image"
+    assert {r["side"] for r in rows} == {36, 24, 15}
+    assert pixels_of(media[0]).shape == (36, 36, 3)

@@ -115,6 +115,7 @@ def test_data_sets_hold_what_their_cards_say():
     assert np.bincount(real("mnist").table()["digit"].to_numpy()).tolist() == [500] * 10
     assert real("digits").n_rows == 1797
     assert real("photos").n_rows == 33
+    assert real("crops").n_rows == 2970
     films = real("films").table().to_pylist()
     assert len(films) == 9061
     story = films[0]

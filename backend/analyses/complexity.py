@@ -1,0 +1,138 @@
+"""Which features are simple, which need depth?  How early a linear probe reads each feature.
+
+Fel, Bethune, Lampinen, Serre, Hermann 2024 (complexity); Xu et al. 2020 (V-information).
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from backend.analyses.complexity_claims import CLAIMS
+from backend.analyses.complexity_inputs import Subject, from_arrays, from_view, split_rows
+from backend.analyses.inputs import notes
+from backend.analyses.intervals import number, rank_correlation, say
+from backend.analyses.result import Body, Scalar
+from backend.analyses.spec import Parameter, Progress, Spec, register
+from backend.capture.view import CaptureView
+from backend.data.dataset import Dataset
+from backend.errors import AnalysisError
+
+if TYPE_CHECKING:
+    from backend.models.loading import LoadedModel
+
+KINDS = ("auto", "nmf", "nmf-per-class", "kmeans", "sparse", "pca", "neurons", "random")
+
+
+def run(
+    views: tuple[CaptureView, ...], *, data: Dataset, also: Dataset | None, seed: int,
+    progress: Progress, dictionary: str, atoms: int, rule: str, draws: int, noise: float,
+    at_most: int, bootstrap: int, top: int, per_target: bool, model: "LoadedModel | None" = None,
+) -> Body:  # fmt: skip
+    """Find features in the last layer (or take them as given) and read them from every layer."""
+    from backend.analyses import complexity_features as features
+    from backend.analyses import complexity_tables as tables
+    from backend.complexity.readability import readability
+
+    if views:
+        subject = from_view(views[0], model, at_most=at_most, seed=seed)
+    else:
+        subject = from_arrays(data, at_most=at_most, seed=seed)
+    split = split_rows(len(subject.rows), seed=seed)
+    progress(0, 0, "finding features")
+    found = features.find(subject, split, kind=dictionary, atoms=atoms, seed=seed)
+    read = readability(
+        list(zip(subject.names, subject.layers, strict=True)), found.Z, split, draws=bootstrap,
+        per_target=per_target, groups=subject.groups, seed=seed, progress=progress,
+    )  # fmt: skip
+    alive = np.flatnonzero(np.isfinite(read.complexity))
+    if not len(alive):
+        raise AnalysisError("No feature varies over these rows.", "Give more rows.")
+    progress(0, 0, "what features count for")
+    weighed = features.weigh(subject, found, rule=rule, seed=seed)
+    shaken = None
+    if draws and model is not None and views:
+        shaken = features.shake(views[0], model, subject, found, noise=noise, draws=draws,
+                                seed=seed, progress=progress)  # fmt: skip
+    measured = features.measure(subject, found, split, seed=seed)
+    made = tables.build(subject, found, read, weighed, measured, shaken, alive, top=top, seed=seed)
+    scalars = _scalars(subject, found, read, weighed, made, alive, split)
+    scalars["note"] = notes([*subject.notes, *found.notes, *read.notes])
+    progress(1, 1, "done")
+    return Body(scalars, made, _reading(scalars))
+
+
+def _scalars(
+    subject: Subject, found, read, weighed, made: dict[str, pa.Table], alive, split
+) -> dict:  # type: ignore[no-untyped-def]
+    K = read.complexity[alive]
+    features = made["features"]
+    out: dict[str, Scalar] = {
+        "n": len(subject.rows), "n_fit": len(split.fit), "n_held": len(split.held),
+        "features": len(alive), "dead": int(len(read.complexity) - len(alive)),
+        "layers": len(subject.names), "dictionary": found.kind,
+        "mean_complexity": float(K.mean()), "least": float(K.min()), "most": float(K.max()),
+        "reconstruction": found.r2,
+        "relative_accuracy": None if weighed is None else weighed.relative_accuracy,
+        "alphas": ", ".join(f"{a:g}" for a in np.nanmedian(read.alphas, axis=1)),
+    }  # fmt: skip
+    simple, hard = alive[K.argmin()], alive[K.argmax()]
+    out |= {"simplest": int(simple), "hardest": int(hard)}
+    for end in ("low", "high"):
+        values = getattr(read, f"complexity_{end}")
+        out |= {f"simplest_{end}": float(values[simple]), f"hardest_{end}": float(values[hard])}
+    importance = features["importance"].to_pylist()
+    if importance and importance[0] is not None:
+        rho, low, high = rank_correlation(K, np.array(importance, float))
+        out |= {"rho": rho, "rho_low": low, "rho_high": high}
+    else:
+        out |= {"rho": None, "rho_low": None, "rho_high": None}
+    return out
+
+
+def _reading(s: dict) -> str:
+    simple = say(s["least"], s["simplest_low"], s["simplest_high"])
+    hard = say(s["most"], s["hardest_low"], s["hardest_high"])
+    text = (
+        f"{s['features']} features have complexities from {simple} (feature {s['simplest']}) to "
+        f"{hard} (feature {s['hardest']}), {number(s['mean_complexity'])} on average over "
+        f"{s['layers']} layers"
+    )
+    if s["rho"] is not None and np.isfinite(s["rho"]):
+        text += (
+            f"; complexity and importance go together at rank correlation "
+            f"{say(s['rho'], s['rho_low'], s['rho_high'])}"
+        )
+    return f"{text} ({s['n']:,} rows, {s['n_held']:,} of them held out)."
+
+
+SPEC = register(
+    Spec(
+        key="complexity",
+        title="Feature complexity",
+        question="Which features are simple, which need depth?",
+        source="Fel, Bethune, Lampinen, Serre, Hermann 2024; Xu et al. 2020",
+        version=1,
+        run=run,
+        model="optional",
+        arrays=True,
+        needs_model=True,
+        sites="all,last,main.*?,skip.*?",
+        parameters=(
+            Parameter("dictionary", str, "auto", "How features are found in the last layer.",
+                      choices=KINDS),
+            Parameter("atoms", int, 64, "Features to find.", minimum=2, maximum=20_000),
+            Parameter("rule", str, "predicted", "Class whose logit importance is measured on.",
+                      choices=("predicted", "origin", "max")),
+            Parameter("draws", int, 0, "Noise draws for sensitivity; 0: not measured.",
+                      minimum=0, maximum=200),
+            Parameter("noise", float, 0.1, "Standard deviation of the noise, in the units of the "
+                      "model's standardised inputs.", minimum=0.0, maximum=10.0),
+            Parameter("at_most", int, 6000, "Rows, at the most.", minimum=40, maximum=100_000),
+            Parameter("bootstrap", int, 200, "Draws for the intervals.", minimum=0, maximum=2000),
+            Parameter("top", int, 24, "Top rows kept of each feature.", minimum=0, maximum=200),
+            Parameter("per_target", bool, False, "Choose the ridge's strength for each feature."),
+        ),
+        claims=CLAIMS,
+    )
+)  # fmt: skip

@@ -1,0 +1,149 @@
+"""What the complexity analysis reads: layers in order of depth, and what the features come from."""
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backend.analyses.inputs import sample, trunk
+from backend.capture.view import CaptureView
+from backend.complexity.readability import Split
+from backend.data.dataset import Dataset
+from backend.errors import AnalysisError
+
+if TYPE_CHECKING:
+    from backend.models.loading import LoadedModel
+
+_HELD, _VALID = 0.25, 0.15  # shares of the rows
+
+
+@dataclass(frozen=True)
+class Subject:
+    """N rows at several layers, the last of which features are found in.
+
+    From a file of arrays there is no last layer: its targets are the features.
+    """
+
+    names: tuple[str, ...]
+    layers: tuple[np.ndarray, ...]  # (N, d_l) float32 each
+    rows: np.ndarray  # int64 (N,) data rows
+    last: np.ndarray | None = None  # (N, d) what the head reads
+    targets: np.ndarray | None = None  # (N, k) features as given
+    branches: dict[str, dict[int, np.ndarray]] = field(default_factory=dict)  # skip, main, out
+    weight: np.ndarray | None = None  # (C, d) of the head
+    bias: np.ndarray | None = None  # (C,)
+    classes: tuple[str, ...] = ()
+    labels: np.ndarray | None = None  # int (N,) the class that the head predicts
+    groups: np.ndarray | None = None  # int (N,) rows of one file, which go together
+    notes: tuple[str, ...] = ()
+
+
+def from_arrays(data: Dataset, *, at_most: int, seed: int) -> Subject:
+    """Layers `layer_0` ... and `targets` of an npz file, exactly as they are.
+
+    Raises
+    ------
+    AnalysisError : an array is missing, or the arrays differ in their number of rows.
+    """
+    from backend.data.arrays import arrays_of
+
+    arrays = arrays_of(data)
+    names = sorted((n for n in arrays if n.startswith("layer_") and n[6:].isdigit()),
+                   key=lambda n: int(n[6:]))  # fmt: skip
+    if not names or "targets" not in arrays:
+        lost = "targets" if names else "layer_0"
+        raise AnalysisError(
+            f"{data.name!r} has no array {lost!r}; it has {', '.join(arrays)}.",
+            "Save layer_0, layer_1, ... (N, d) and targets (N, k).",
+        )
+    layers = [_matrix(arrays[n], n) for n in names]
+    Z = _matrix(arrays["targets"], "targets")
+    counts = {n: len(a) for n, a in zip((*names, "targets"), (*layers, Z), strict=True)}
+    if len(set(counts.values())) > 1:
+        raise AnalysisError(f"The arrays have different numbers of rows: {counts}.",
+                            "Give every array one line for each row.")  # fmt: skip
+    rows = np.arange(len(Z))
+    if len(rows) > at_most:
+        rows = np.sort(np.random.default_rng(seed).permutation(len(rows))[:at_most])
+    return Subject(tuple(names), tuple(a[rows] for a in layers), rows, targets=Z[rows])
+
+
+def _matrix(values: np.ndarray, name: str) -> np.ndarray:
+    out = values.reshape(len(values), -1) if values.ndim != 1 else values[:, None]
+    out = np.asarray(out, dtype=np.float32)
+    if not np.isfinite(out).all():
+        raise AnalysisError(f"{name} has values that are not finite.", "Leave those rows out.")
+    return out
+
+
+def from_view(
+    view: CaptureView, model: "LoadedModel | None", *, at_most: int, seed: int
+) -> Subject:
+    """Blocks' outputs and the last layer of a capture, with the head's weights if it is linear."""
+    one = sample(view, rows=at_most, seed=seed)
+    last = next((s for s in one.sites[::-1] if s in ("penultimate", "final")), one.sites[-1])
+    path = [s for s in trunk(one.sites) if s not in ("embed", last)]
+    names = (*path, last)
+    layers = tuple(one.vectors(s) for s in names)
+    branches = {
+        kind: {int(s.rpartition(".")[2]): one.vectors(s) for s in one.sites if s.startswith(stem)}
+        for kind, stem in (("skip", "skip."), ("main", "main."), ("out", "block."))
+    }
+    if not branches["skip"] or not branches["main"]:
+        branches = {}
+    subject = Subject(names, layers, one.rows, last=layers[-1], branches=branches)
+    table = one.table()
+    if "file" in table.column_names:
+        _, files = np.unique(np.array(table["file"].to_pylist(), str), return_inverse=True)
+        if files.max() + 1 < len(files):
+            note = "Rows of one file lie on both sides of the split; intervals resample files."
+            subject = replace(subject, groups=files, notes=(note,))
+    return _with_head(subject, model) if model is not None else subject
+
+
+def _with_head(subject: Subject, model: "LoadedModel") -> Subject:
+    """The head's weights where it is one linear map of the last layer."""
+    weight = getattr(model.head, "weight", None)
+    assert subject.last is not None
+    if weight is None or weight.ndim != 2 or weight.shape[1] != subject.last.shape[1]:
+        note = "The head is not one linear map of the last layer, so importance is not measured."
+        return replace(subject, notes=(*subject.notes, note))
+    W = weight.detach().float().cpu().numpy().astype(np.float64)
+    bias = getattr(model.head, "bias", None)
+    b = np.zeros(len(W)) if bias is None else bias.detach().float().cpu().numpy().astype(float)
+    labels = _predicted(subject.last, W, b)
+    return replace(subject, weight=W, bias=b, labels=labels, classes=_class_names(model, len(W)))
+
+
+def _predicted(X: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The class with the largest logit of each row, in pieces."""
+    out = np.empty(len(X), np.int64)
+    for start in range(0, len(X), 256):
+        at = slice(start, start + 256)
+        out[at] = (X[at] @ W.T + b).argmax(axis=1)
+    return out
+
+
+def _class_names(model: "LoadedModel", count: int) -> tuple[str, ...]:
+    """Names of the head's classes: of its labels file, its config, or its tokens; else numbers."""
+    from backend.models.convnets import read_labels
+
+    if model.is_decoder:
+        return ()
+    known = read_labels(model.source.folder)
+    if len(known) == count:
+        return known
+    named = getattr(getattr(model.model, "config", None), "id2label", None)
+    if isinstance(named, dict) and len(named) == count:
+        return tuple(str(named[i]) for i in range(count))
+    return tuple(map(str, range(count)))
+
+
+def split_rows(n: int, *, seed: int) -> Split:
+    """60 % of the rows to fit on, 15 % to choose on, 25 % to report on."""
+    if n < 40:
+        raise AnalysisError(f"{n} rows are too few to fit and to check probes.", "Give 40 or more.")
+    order = np.random.default_rng(seed).permutation(n)
+    held, valid = round(_HELD * n), round(_VALID * n)
+    return Split(np.sort(order[held + valid :]), np.sort(order[held : held + valid]),
+                 np.sort(order[:held]))  # fmt: skip

@@ -1,0 +1,108 @@
+"""Training through the workbench: one job, checkpoints that are models, answers that stay."""
+
+import pytest
+
+from backend import CaptureAsk, UserError, Workbench
+from backend.errors import Cancelled, DataError
+from backend.settings import Settings
+from tests.training.made import bars, recipe
+
+SITES = "block.0,main.0,skip.0,penultimate,head"
+
+
+@pytest.fixture
+def bench(tmp_path):
+    opened = Workbench(Settings(home=tmp_path / "home", scheduler="inline"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Bars as a person brings them: a sub-folder per class."""
+    table, media = bars(60)
+    for i, (way, data) in enumerate(zip(table["way"].to_pylist(), media, strict=True)):
+        (tmp_path / "bars" / way).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "bars" / way / f"{i:02d}.png").write_bytes(data)
+    return str(tmp_path / "bars")
+
+
+def trained(bench, asked):
+    return bench.runner.wait(bench.submit_training(asked))
+
+
+def test_checkpoints_are_models_that_can_be_captured(bench, folder):
+    assert bench.trainings() == []
+    made = trained(bench, recipe(data=folder, label="label"))
+    assert bench.trainings() == [made] and made["finished"]
+    assert made["classes"] == ["lying", "standing"]
+    assert made["history"][-1]["test_accuracy"] > 0.6
+    assert [c["epoch"] for c in made["checkpoints"]] == [0, 1, 2, 3]
+    views = []
+    for checkpoint in made["checkpoints"][::3]:
+        ask = CaptureAsk(checkpoint["folder"], folder, sites=SITES)
+        views.append(bench.capture(ask))
+        report = bench.oracle(bench.resolve(ask))
+        assert report["verdict"] == "agrees" and set(report["sites_checked"]) == set(
+            SITES.split(",")
+        )
+        facts = bench.model(checkpoint["folder"])
+        assert facts["title"] == f"Residual CNN on bars, epoch {checkpoint['epoch']}"
+        assert "of its test rows are right" in facts["notes"][0]
+    first, last = (view.vectors("penultimate") for view in views)
+    assert first.shape == (60, 16) and (last >= 0).all() and abs(first - last).max() > 0.1
+    said = views[1].vectors("head").argmax(1)
+    names = [made["classes"][i] for i in said]
+    right = [n == t for n, t in zip(names, views[1].table()["label"].to_pylist(), strict=True)]
+    share = 0.8 * made["history"][-1]["train_accuracy"] + 0.2 * made["history"][-1]["test_accuracy"]
+    assert sum(right) / 60 == pytest.approx(share, abs=1e-6)
+
+
+def test_an_equal_recipe_is_answered_from_disk(bench, folder, monkeypatch):
+    first = trained(bench, recipe(data=folder, label="label", epochs=1))
+    monkeypatch.setattr("backend.training.train._Course", lambda *a, **k: pytest.fail("trained"))
+    hash = bench.dataset(folder).hash
+    for again in (folder, hash):  # the same pictures by another name
+        assert trained(bench, recipe(data=again, label="label", epochs=1)) == first
+    assert len(bench.trainings()) == 1
+
+
+def test_a_stopped_job_keeps_its_checkpoints_and_goes_on(bench, folder, monkeypatch):
+    from backend.jobs.ticks import Ticker
+
+    asked = recipe(data=folder, label="label")
+    real = Ticker.progress
+
+    def stop(self, done, total, message=""):
+        if message.startswith("epoch 3"):
+            bench.cancel(self.job)
+        real(self, done, total, message)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ticker, "progress", stop)
+        job = bench.submit_training(asked)
+        with pytest.raises(Cancelled):
+            bench.runner.wait(job)
+    (left,) = bench.trainings()
+    assert job.state == "cancelled" and not left["finished"]
+    assert [c["epoch"] for c in left["checkpoints"]] == [0, 1, 2]
+    done = trained(bench, str(asked))
+    assert bench.trainings() == [done] and done["finished"] and done["key"] == left["key"]
+
+
+def test_the_job_is_remembered_with_its_recipe(bench, folder):
+    asked = recipe(data=folder, label="label", epochs=1)
+    trained(bench, asked)
+    record = next(j for j in bench.jobs() if j["kind"] == "train")
+    assert record["state"] == "done" and record["request"] == {"recipe": str(asked)}
+
+
+def test_mistakes(bench, folder, tmp_path):
+    with pytest.raises(UserError, match="'speed' is no part"):
+        bench.submit_training("data=a&label=b&speed=1")
+    with pytest.raises(DataError, match="no column 'kind'"):
+        trained(bench, recipe(data=folder, label="kind"))
+    (tmp_path / "a.csv").write_text("text\nhello\n")
+    with pytest.raises(DataError, match="'a' holds text, no pictures"):
+        trained(bench, recipe(data=str(tmp_path / "a.csv"), label="text"))
+    assert bench.trainings() == []
