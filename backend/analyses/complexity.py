@@ -117,7 +117,7 @@ SPEC = register(
         model="optional",
         arrays=True,
         needs_model=True,
-        sites="all,last,main.*?,skip.*?",
+        sites="all,last,~main.*,~skip.*",
         parameters=(
             Parameter("dictionary", str, "auto", "How features are found in the last layer.",
                       choices=KINDS),

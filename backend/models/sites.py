@@ -37,7 +37,7 @@ def choose_sites(wanted: str | tuple[str, ...], available: tuple[str, ...]) -> t
     """Sites for a comma list with wildcards, in the model's own order.
 
     `all` stands for the stream: embed and every block's output; `last` for the site that the head
-    reads; a name with `?` at its end may match nothing. Raises CaptureError with the list of what
+    reads; a name that begins with `~` may match nothing. Raises CaptureError with the list of what
     there is for any other name that matches nothing.
     """
     names = wanted.split(",") if isinstance(wanted, str) else wanted
@@ -49,7 +49,7 @@ def choose_sites(wanted: str | tuple[str, ...], available: tuple[str, ...]) -> t
         if name == "last":
             chosen.add(last_site(available))
             continue
-        optional, name = name.endswith("?"), name.removesuffix("?")
+        optional, name = name.startswith("~"), name.removeprefix("~")
         found = [s for s in available if fnmatchcase(s, canonical(name))]
         if not found and not optional:
             raise CaptureError(

@@ -62,3 +62,11 @@ def test_summaries_are_short():
         "embed, resid_pre.0-11, attn_out.0-11, resid_post.0-11, final, head"
     )
     assert summarise_sites(CONV) == "embed, skip.0,2, block.0-2, penultimate"
+
+
+def test_a_name_that_may_be_missing_and_the_last_site():
+    available = ("embed", "block.0", "main.0", "skip.0", "penultimate", "head")
+    assert choose_sites("last,~main.*,~attn_out.*", available) == ("main.0", "penultimate")
+    assert choose_sites("last", ("embed", "resid_post.0", "resid_post.1")) == ("resid_post.1",)
+    with pytest.raises(CaptureError, match="no site 'attn_out"):
+        choose_sites("attn_out.*", available)
