@@ -26,6 +26,7 @@ class Replication:
     rows: int = 0  # all
     other: str = ""  # a second model
     parameters: dict = field(default_factory=dict)
+    recipe: str = ""  # a training whose last checkpoint is the model
 
 
 # What `penultimate replicate` runs. Later analyses add their lines.
@@ -52,6 +53,14 @@ REPLICATIONS: tuple[Replication, ...] = (
     Replication(
         "complexity", "demo:efficientnet-lite0", "demo:crops", 2048, parameters={"draws": 10}
     ),
+    Replication(
+        "feature_learning",
+        "",
+        "demo:digits",
+        1797,
+        parameters={"atoms": 60},
+        recipe="data=demo:digits&label=digit&epochs=30",
+    ),  # fmt: skip
     Replication("rated_texts", "demo:minilm", "demo:film-ratings"),
 )
 
@@ -90,8 +99,8 @@ def replicate(workbench: "Workbench", out: Path, *, say: Callable[[str], None]) 
         say(f"{one.analysis}: {one.model or 'no model'} on {one.data}, {one.rows or 'all'} rows")
         try:
             result = workbench.run(
-                one.analysis, model=one.model, data=one.data, rows=one.rows, other=one.other,
-                **one.parameters,
+                one.analysis, model=_model_of(workbench, one), data=one.data, rows=one.rows,
+                other=one.other, **one.parameters,
             )  # fmt: skip
         except UserError as error:
             left = {"analysis": one.analysis, "model": one.model, "data": one.data}
@@ -107,6 +116,14 @@ def replicate(workbench: "Workbench", out: Path, *, say: Callable[[str], None]) 
     page = out / "claims.md"
     page.write_text(as_markdown(rows, missed))
     yield page
+
+
+def _model_of(workbench: "Workbench", one: Replication) -> str:
+    """The model of a replication; a recipe is trained first, once."""
+    if not one.recipe:
+        return one.model
+    run = workbench.runner.wait(workbench.submit_training(one.recipe))
+    return run["checkpoints"][-1]["folder"]
 
 
 def as_markdown(rows: list[dict], missed: Sequence[dict] = ()) -> str:

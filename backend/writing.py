@@ -168,6 +168,10 @@ _FIGURES: dict[str, dict[str, tuple[str, Callable[[Result], "go.Figure"]]]] = {
         "flow": ("flow", lambda r: figures.feature_flow(r)),
         "ablation": ("ablation", lambda r: figures.feature_ablation(r)),
     },
+    "feature_learning": {
+        "training": ("training", lambda r: figures.feature_training(r)),
+        "late": ("features", lambda r: figures.feature_scatter(r, y="time_to_decode")),
+    },
     "harshness": {"steps": ("steps", lambda r: figures.harshness_steps(r))},
     "whatif": {
         "next": ("next", lambda r: figures.next_tokens(r)),

@@ -5,10 +5,11 @@ import streamlit as st
 import ui
 from backend import RunRequest, figures
 from complexity_feature import feature_tab, heat_tab
-from complexity_tabs import ablation_tab, flow_tab, measures_tab
+from complexity_tabs import ablation_tab, flow_tab, measures_tab, training_tab
 
 TABS = (
-    "Feature", "Features by layers", "What goes with it", "Flow", "Taken out", "Papers", "Export",
+    "Feature", "Features by layers", "What goes with it", "Flow", "Taken out", "Over training",
+    "Papers", "Export",
 )  # fmt: skip
 COLOURS = ("complexity", "importance", "importance_signed", "frequency", "hoyer", "redundancy",
            "sensitivity", "origin", "cluster")  # fmt: skip
@@ -114,6 +115,7 @@ def evidence(bench, result) -> None:
         "Features by layers": lambda: heat_tab(result), "Flow": lambda: flow_tab(result),
         "What goes with it": lambda: measures_tab(result),
         "Taken out": lambda: ablation_tab(result),
+        "Over training": lambda: training_tab(bench),
         "Papers": lambda: ui.claims(ui.workbench().claims([result])),
         "Export": lambda: ui.provenance(
             result, figures.feature_map(result, colour="complexity"), name="complexity"

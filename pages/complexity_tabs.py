@@ -1,9 +1,11 @@
-"""What goes with complexity, how features flow, and what is left when some are taken out."""
+"""What goes with complexity, how features flow, what is left without them, when they are learnt."""
+
+from urllib.parse import quote
 
 import streamlit as st
 
 import ui
-from backend import figures
+from backend import RunRequest, figures
 
 
 def measures_tab(result) -> None:
@@ -38,3 +40,62 @@ def ablation_tab(result) -> None:
     ui.show(figures.feature_ablation(result), key="ablation",
             alt="Relative accuracy against the share of features kept")  # fmt: skip
     ui.table(result.tables["ablation"], key="ablation-table")
+
+
+def training_tab(bench) -> None:
+    """When features become readable over a training's checkpoints; and a training to start."""
+    _start()
+    runs = [run for run in ui.workbench().trainings() if run["checkpoints"]]
+    names = {run["checkpoints"][-1]["folder"]: _title(run) for run in runs}
+    if not names:
+        st.caption("No training is at hand yet: start one above.")
+        return
+    ui.forget("trained", list(names))
+    last = st.selectbox("Training", list(names), key="trained", bind="query-params",
+                        format_func=names.__getitem__)  # fmt: skip
+    run = next(r for r in runs if r["checkpoints"][-1]["folder"] == last)
+    asked = RunRequest("feature_learning", last, run["data"], seed=bench.seed,
+                       parameters={"atoms": int(st.session_state["atoms"])})  # fmt: skip
+    found = ui.answer(asked, what="Features over training", auto=False)
+    if found is None:
+        return
+    st.markdown(f"**{found.reading}**")
+    left, right = st.columns(2, gap="medium")
+    epochs = sorted(set(found.tables["training"]["epoch"].to_pylist()))
+    with right:
+        epoch = st.select_slider("Epoch", epochs, epochs[-1], key="epoch", bind="query-params")
+        fig = figures.feature_scatter(found, y="importance", epoch=int(epoch))
+        ui.show(fig, key="epoch-scatter", alt=f"Complexity and importance at epoch {epoch}")
+    with left:
+        ui.level_with_slider()
+        ui.show(figures.feature_training(found, current=int(epoch)), key="training",
+                alt="Mean complexity over the epochs")  # fmt: skip
+    ui.show(figures.feature_scatter(found, y="time_to_decode"), key="late",
+            alt="Complexity against time to decode")  # fmt: skip
+    ui.table(found.tables["training"], key="training-table", height=240)
+    ui.claims(ui.workbench().claims([found]))
+    ui.provenance(found, figures.feature_training(found), name="feature_learning")
+
+
+def _title(run: dict) -> str:
+    """A training in one line: on what, how long, how well, which seed."""
+    last = run["history"][-1] if run["history"] else {}
+    score = f", test accuracy {last['test_accuracy']:.1%}" if "test_accuracy" in last else ""
+    state = "" if run["finished"] else ", not finished"
+    count = f"{len(run['checkpoints'])} checkpoints"
+    return f"{run['data_name']}: {count}{score}{state} ({run['key'][:6]})"
+
+
+def _start() -> None:
+    """Train a small residual net on labelled pictures, with checkpoints."""
+    with st.expander("Train a small residual net", icon=":material/model_training:"):
+        refs = [o.ref for o in ui.workbench().offers("data") if o.kind == "image"]
+        one, two, three, four = st.columns(4)
+        first = refs.index("demo:digits") if "demo:digits" in refs else 0
+        data = one.selectbox("Pictures", refs, first, key="train-data")
+        label = two.text_input("Label column", "digit", key="train-label")
+        epochs = three.number_input("Epochs", 1, 200, 30, key="train-epochs")
+        seed = four.number_input("Seed of the training", 0, 10_000, 0, key="train-seed")
+        recipe = f"data={quote(str(data))}&label={quote(label)}&epochs={epochs}&seed={seed}"
+        ui.do("Train", lambda: ui.workbench().submit_training(recipe), key="training-run")
+        ui.follow("training-run")

@@ -58,7 +58,9 @@ def test_replications_name_analyses_and_demos_that_there_are():
         spec = load_all()[one.analysis]
         assert spec.claims and spec.parse(one.parameters)
         assert (one.rows > 0) == (spec.reads == "rows")
-        assert (spec.model == "none") <= (not one.model) <= (spec.model != "required")
+        named = bool(one.model or one.recipe)
+        assert named or spec.model != "required"
+        assert not (named and spec.model == "none")
         models = [name for name in (one.model, one.other) if name]
         assert all(known[name] == "model" for name in models)
         assert known[one.data] == spec.reads or spec.reads == "rows"

@@ -14,6 +14,7 @@ from backend.analyses.inputs import notes
 from backend.analyses.intervals import number, rank_correlation, say
 from backend.analyses.result import Body, Scalar
 from backend.analyses.spec import Parameter, Progress, Spec, register
+from backend.analyses.threads import workers
 from backend.capture.view import CaptureView
 from backend.data.dataset import Dataset
 from backend.errors import AnalysisError
@@ -38,18 +39,19 @@ def run(
         subject = from_view(views[0], model, at_most=at_most, seed=seed)
     else:
         subject = from_arrays(data, at_most=at_most, seed=seed)
-    split = split_rows(len(subject.rows), seed=seed)
+    split = split_rows(len(subject.rows), seed=seed, groups=subject.groups)
     progress(0, 0, "finding features")
     found = features.find(subject, split, kind=dictionary, atoms=atoms, seed=seed)
     read = readability(
         list(zip(subject.names, subject.layers, strict=True)), found.Z, split, draws=bootstrap,
-        per_target=per_target, groups=subject.groups, seed=seed, progress=progress,
+        per_target=per_target, groups=subject.groups, workers=workers(), seed=seed,
+        progress=progress,
     )  # fmt: skip
     alive = np.flatnonzero(np.isfinite(read.complexity))
     if not len(alive):
         raise AnalysisError("No feature varies over these rows.", "Give more rows.")
     progress(0, 0, "what features count for")
-    weighed = features.weigh(subject, found, rule=rule, seed=seed)
+    weighed = features.weigh(subject, found, read.complexity, rule=rule, seed=seed)
     shaken = None
     if draws and model is not None and views:
         shaken = features.shake(views[0], model, subject, found, noise=noise, draws=draws,
@@ -68,7 +70,7 @@ def _scalars(
     K = read.complexity[alive]
     features = made["features"]
     out: dict[str, Scalar] = {
-        "n": len(subject.rows), "n_fit": len(split.fit), "n_held": len(split.held),
+        "map": "pca", "n": len(subject.rows), "n_fit": len(split.fit), "n_held": len(split.held),
         "features": len(alive), "dead": int(len(read.complexity) - len(alive)),
         "layers": len(subject.names), "dictionary": found.kind,
         "mean_complexity": float(K.mean()), "least": float(K.min()), "most": float(K.max()),

@@ -14,7 +14,8 @@ from backend.errors import AnalysisError
 if TYPE_CHECKING:
     from backend.models.loading import LoadedModel
 
-_HELD, _VALID = 0.25, 0.15  # shares of the rows
+_HELD, _VALID = 0.25, 0.15  # shares of the rows, or of the files
+GROUPS_LEAST = 12  # fewer files cannot be split
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,13 @@ def from_view(
     if "file" in table.column_names:
         _, files = np.unique(np.array(table["file"].to_pylist(), str), return_inverse=True)
         if files.max() + 1 < len(files):
-            note = "Rows of one file lie on both sides of the split; intervals resample files."
+            note = f"Rows come from {files.max() + 1} files"
+            note += ", which are held out whole." if files.max() + 1 >= GROUPS_LEAST else "."
             subject = replace(subject, groups=files, notes=(note,))
-    return _with_head(subject, model) if model is not None else subject
+    return with_head(subject, model) if model is not None else subject
 
 
-def _with_head(subject: Subject, model: "LoadedModel") -> Subject:
+def with_head(subject: Subject, model: "LoadedModel") -> Subject:
     """The head's weights where it is one linear map of the last layer."""
     weight = getattr(model.head, "weight", None)
     assert subject.last is not None
@@ -139,11 +141,17 @@ def _class_names(model: "LoadedModel", count: int) -> tuple[str, ...]:
     return tuple(map(str, range(count)))
 
 
-def split_rows(n: int, *, seed: int) -> Split:
-    """60 % of the rows to fit on, 15 % to choose on, 25 % to report on."""
+def split_rows(n: int, *, seed: int, groups: np.ndarray | None = None) -> Split:
+    """60 % of the rows to fit on, 15 % to choose on, 25 % to report on.
+
+    `groups` (n,) keeps rows of one file on one side, where there are `GROUPS_LEAST` files.
+    """
     if n < 40:
         raise AnalysisError(f"{n} rows are too few to fit and to check probes.", "Give 40 or more.")
-    order = np.random.default_rng(seed).permutation(n)
-    held, valid = round(_HELD * n), round(_VALID * n)
-    return Split(np.sort(order[held + valid :]), np.sort(order[held : held + valid]),
-                 np.sort(order[:held]))  # fmt: skip
+    own = np.arange(n) if groups is None or groups.max() + 1 < GROUPS_LEAST else groups
+    count = int(own.max()) + 1
+    order = np.random.default_rng(seed).permutation(count)
+    held, valid = round(_HELD * count), round(_VALID * count)
+    side = np.zeros(count, np.int64)
+    side[order[:held]], side[order[held : held + valid]] = 2, 1
+    return Split(*(np.flatnonzero(side[own] == part) for part in range(3)))

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from backend.analyses.complexity_inputs import Subject
     from backend.complexity.readability import Readability
 
-_CLASSES = 5  # of each feature
 _MEASURES = ("importance", "importance_signed", "frequency", "hoyer", "redundancy", "sensitivity")
 
 
@@ -31,7 +30,7 @@ def build(
         "flow": measured.flow,
     }
     if weighed is not None:
-        out["contributions"] = _contributions(subject, found, weighed, alive)
+        out["contributions"] = _contributions(subject, weighed, alive)
         out["ablation"] = weighed.ablation
     return out
 
@@ -41,7 +40,7 @@ def _features(found, read, weighed, measured, shaken, alive) -> pa.Table:  # typ
     none = pa.nulls(len(alive), pa.float64())
 
     def given(values: np.ndarray | None) -> pa.Array:
-        return none if values is None else pa.array(values[alive].astype(float))
+        return none if values is None else pa.array(values[alive].astype(float), from_pandas=True)
 
     return pa.table({
         "feature": pa.array(alive.astype(np.int32)),
@@ -79,25 +78,26 @@ def _readability(read: "Readability", alive: np.ndarray) -> pa.Table:
 
 def _top(Z: np.ndarray, rows: np.ndarray, alive: np.ndarray, most: int) -> pa.Table:
     """The rows with the largest value of each feature."""
-    most = min(most, len(Z))
-    order = np.argsort(-Z[:, alive], axis=0, kind="stable")[:most]
+    from backend.complexity.measures import top_rows
+
+    order, values = top_rows(Z[:, alive], count=most)
+    count = order.shape[1]
     return pa.table({
-        "feature": pa.array(np.repeat(alive, most).astype(np.int32)),
-        "rank": pa.array(np.tile(np.arange(1, most + 1), len(alive)).astype(np.int32)),
-        "row": pa.array(rows[order].T.ravel()),
-        "value": np.take_along_axis(Z[:, alive], order, axis=0).T.ravel().astype(float),
+        "feature": pa.array(np.repeat(alive, count).astype(np.int32)),
+        "rank": pa.array(np.tile(np.arange(1, count + 1), len(alive)).astype(np.int32)),
+        "row": pa.array(rows[order].ravel()),
+        "value": values.ravel().astype(float),
     })  # fmt: skip
 
 
-def _contributions(subject, found, weighed, alive) -> pa.Table:  # type: ignore[no-untyped-def]
-    """The classes that a feature speaks for and against most: d_i . w_c times its mean value."""
-    effect = (found.D[alive] @ subject.weight.T) * found.Z[:, alive].mean(axis=0)[:, None]
-    order = np.argsort(-np.abs(effect), axis=1)[:, :_CLASSES]
-    names = subject.classes or tuple(map(str, range(effect.shape[1])))
+def _contributions(subject, weighed, alive) -> pa.Table:  # type: ignore[no-untyped-def]
+    """The classes that a feature speaks for and against most, and by how much on average."""
+    classes, values = weighed.top_classes[alive], weighed.top_values[alive]
+    names = subject.classes or tuple(map(str, range(len(subject.weight))))
     return pa.table({
-        "feature": pa.array(np.repeat(alive, order.shape[1]).astype(np.int32)),
-        "class": pa.array([names[c] for c in order.ravel()], pa.string()),
-        "value": np.take_along_axis(effect, order, axis=1).ravel(),
+        "feature": pa.array(np.repeat(alive, classes.shape[1]).astype(np.int32)),
+        "class": pa.array([names[c] for c in classes.ravel()], pa.string()),
+        "value": values.ravel(),
     })  # fmt: skip
 
 

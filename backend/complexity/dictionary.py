@@ -92,8 +92,10 @@ def learn_nmf(
     """
     _check_nonnegative(X)
     _check_count(k)
-    D, started = _nmf(X, k, seed, iterations, init)
-    return _finished(D, ("",) * k, "nmf", f"NMF of {len(X)} rows, started by {started}")
+    D, started, stopped = _nmf(X, k, seed, iterations, init)
+    said = f"NMF of {len(X)} rows, started by {started}"
+    said += f", stopped at {iterations} iterations" if stopped else ""
+    return _finished(D, ("",) * k, "nmf", said)
 
 
 def learn_nmf_classes(
@@ -108,15 +110,18 @@ def learn_nmf_classes(
     _check_nonnegative(X)
     _check_count(k)
     names = np.asarray(labels, dtype=str)
-    parts, origin = [], []
+    parts, origin, early = [], [], 0
     for name in np.unique(names):
         own = X[names == name]
         if own.any():
-            parts.append(_nmf(own, min(k, len(own)), seed, iterations, init)[0])
+            D, _, stopped = _nmf(own, min(k, len(own)), seed, iterations, init)
+            parts.append(D)
+            early += stopped
             origin += [str(name)] * len(parts[-1])
     if not parts:
         raise AnalysisError("All values are 0.", "Choose another layer.")
     said = f"NMF of at most {k} directions in each of {len(parts)} classes"
+    said += f", {early} of them stopped at {iterations} iterations" if early else ""
     return _finished(np.concatenate(parts), tuple(origin), "nmf_classes", said)
 
 
@@ -167,6 +172,7 @@ def learn_sparse(
     learner = MiniBatchDictionaryLearning(
         n_components=k, alpha=strength, fit_algorithm="cd", positive_code=True, batch_size=size,
         max_iter=max(1, steps * size // len(X)), random_state=seed, transform_algorithm="lasso_cd",
+        transform_max_iter=10_000,
     )  # fmt: skip
     D = learner.fit((X - centre) / length).components_
     said = f"sparse dictionary of {len(X)} centred rows, penalty {strength:g}"
@@ -227,8 +233,10 @@ def unit(D: np.ndarray) -> np.ndarray:
     return D / np.where(length > 0, length, 1.0)
 
 
-def _nmf(X: np.ndarray, k: int, seed: int, iterations: int, init: str | None):
-    """Directions (k, d) of NMF and how it was started; no warning if it stops at `iterations`."""
+def _nmf(
+    X: np.ndarray, k: int, seed: int, iterations: int, init: str | None
+) -> tuple[np.ndarray, str, bool]:
+    """Directions (k, d) of NMF, how it was started, and whether it ran out of iterations."""
     import warnings
 
     from sklearn.decomposition import NMF
@@ -236,10 +244,11 @@ def _nmf(X: np.ndarray, k: int, seed: int, iterations: int, init: str | None):
 
     started = init or ("nndsvda" if k <= min(X.shape) else "random")
     learner = NMF(k, init=started, random_state=seed, max_iter=iterations)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always", ConvergenceWarning)
         learner.fit(np.ascontiguousarray(X, dtype=np.float64))
-    return learner.components_, started
+    stopped = any(issubclass(one.category, ConvergenceWarning) for one in heard)
+    return learner.components_, started, stopped
 
 
 def _finished(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backend.analyses import load_all
-from backend.analyses.complexity_features import cka
+from backend.analyses.complexity_inputs import split_rows
 from backend.data.sources import read_data
 from backend.errors import AnalysisError, UserError
 from backend.settings import Settings
@@ -85,16 +85,14 @@ def test_few_rows_are_refused(ask):
         ask(**product(n=30))
 
 
-def test_cka_of_a_feature_with_a_layer():
-    rng = np.random.default_rng(0)
-    z = rng.normal(size=(200, 1))
-    assert cka(z, z) == pytest.approx([1])
-    A = rng.normal(size=(200, 4))
-    Q = np.linalg.qr(rng.normal(size=(4, 4)))[0]
-    np.testing.assert_allclose(cka(3 * A @ Q, z), cka(A, z), rtol=1e-9)
-    A = A - A.mean(axis=0)
-    free = z - z.mean() - A @ np.linalg.lstsq(A, z - z.mean(), rcond=None)[0]
-    assert cka(A, free) == pytest.approx([0], abs=1e-20)
+def test_rows_of_one_file_are_held_out_together():
+    groups = np.repeat(np.arange(20), 10)
+    split = split_rows(200, seed=0, groups=groups)
+    parts = [set(groups[p]) for p in (split.fit, split.valid, split.held)]
+    assert not (parts[0] & parts[2]) and not (parts[0] & parts[1]) and not (parts[1] & parts[2])
+    assert [len(p) for p in (split.fit, split.valid, split.held)] == [120, 30, 50]
+    few = split_rows(200, seed=0, groups=np.repeat(np.arange(4), 50))
+    assert [len(p) for p in (few.fit, few.valid, few.held)] == [120, 30, 50]
 
 
 @pytest.fixture(scope="module")

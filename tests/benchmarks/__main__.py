@@ -28,6 +28,7 @@ BENCHMARKS = {
     "memory": "extra memory of each, and its growth with the number of rows",
     "store": "writing, reading, slicing and searching stored vectors",
     "sweeps": "every layer skipped, or rounded to four widths, over one forward pass for each",
+    "complexity": "probes of 10 000 features at 17 layers, and scikit-learn's RidgeCV",
     "judgements": "tastes and raters at the sizes of the method cards, and girth",
     "toggle": "a layer toggled on the strip to the new loss and text, in the browser",
     "paint": "first paint of the dashboard over that of an empty Streamlit app",

@@ -35,6 +35,8 @@ def test_nmf_with_more_directions_than_neurons_starts_at_random_and_says_so():
     found = made.learn_nmf(X, 30, seed=0, iterations=50)
     assert found.D.shape[0] + found.dead == 30
     assert "started by random" in found.said
+    short = made.learn_nmf(X, 6, seed=0, iterations=2)
+    assert short.said.endswith("stopped at 2 iterations")
 
 
 def test_nmf_by_class_names_where_each_direction_comes_from():
