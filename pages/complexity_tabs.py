@@ -1,6 +1,6 @@
 """What goes with complexity, how features flow, what is left without them, when they are learnt."""
 
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 import streamlit as st
 
@@ -54,7 +54,9 @@ def training_tab(bench) -> None:
     last = st.selectbox("Training", list(names), key="trained", bind="query-params",
                         format_func=names.__getitem__)  # fmt: skip
     run = next(r for r in runs if r["checkpoints"][-1]["folder"] == last)
-    asked = RunRequest("feature_learning", last, run["data"], seed=bench.seed,
+    told = parse_qs(run["recipe"])["data"][0]  # as it was named; the content may be known by hash
+    data = run["data"] if ui.workbench().dataset(run["data"]) else told
+    asked = RunRequest("feature_learning", last, data, seed=bench.seed,
                        parameters={"atoms": int(st.session_state["atoms"])})  # fmt: skip
     found = ui.answer(asked, what="Features over training", auto=False)
     if found is None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _HELD, _VALID = 0.25, 0.15  # shares of the rows, or of the files
 GROUPS_LEAST = 12  # fewer files cannot be split
+FILES_FEW = 200  # below, what looks like a feature may be one picture
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def from_view(
         if files.max() + 1 < len(files):
             note = f"Rows come from {files.max() + 1} files"
             note += ", which are held out whole." if files.max() + 1 >= GROUPS_LEAST else "."
+            if files.max() + 1 < FILES_FEW:
+                note += " So few may each make features of their own: read correlations with care."
             subject = replace(subject, groups=files, notes=(note,))
     return with_head(subject, model) if model is not None else subject
 
