@@ -12,7 +12,7 @@ from backend.errors import AnalysisError
 from backend.figures import palette, theme
 from backend.figures.blocks import sample_of
 from backend.figures.columns import blocks_of, integers, numbers, scalar_of, table_of, texts
-from backend.figures.lines import below_title
+from backend.figures.lines import below_title, error_bars
 
 SCORES = {  # name, colour, symbol, beside the group's tick
     "effect": ("effect on later layers", palette.BASELINE, "circle", -0.07),
@@ -88,14 +88,7 @@ def _scores(
         name=name,
         line={"color": colour, "width": 1.5},
         marker={"size": 8, "color": colour, "symbol": symbol},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": high - score,
-            "arrayminus": score - low,
-            "thickness": 1.2,
-            "width": 3,
-        },
+        error_y=error_bars(score, low, high),
         customdata=own,
         text=hover,
         hovertemplate=f"{name}<br>%{{text}}<extra></extra>",

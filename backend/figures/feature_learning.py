@@ -15,7 +15,7 @@ from backend.errors import AnalysisError
 from backend.figures import palette, theme
 from backend.figures.columns import integers, table_of
 from backend.figures.feature_rows import column_of, sample_of_features
-from backend.figures.lines import below_title
+from backend.figures.lines import add_band, below_title
 
 
 def feature_training(
@@ -84,20 +84,8 @@ def _add_mean(
     mean = np.array([v.mean() if len(v) else np.nan for v in values])
     half = Z95 * np.array([mean_error(v) if len(v) else np.nan for v in values], dtype=float)
     low, high = mean - half, mean + half
-    x, known = np.arange(len(epochs)), np.isfinite(half)
-    if known.any():
-        fig.add_scatter(
-            x=np.r_[x[known], x[known][::-1]],
-            y=np.r_[low[known], high[known][::-1]],
-            mode="lines",
-            fill="toself",
-            fillcolor=palette.fade(colour, 0.26),
-            line={"width": 0},
-            hoverinfo="skip",
-            showlegend=False,
-            legendgroup=name,
-            name=f"{name}: interval",
-        )
+    x = np.arange(len(epochs))
+    add_band(fig, x, low, high, name=name, colour=colour)
     said = [
         f"epoch {e}: {theme.interval(float(mean[i]), float(low[i]), float(high[i]))}"
         f"<br>n {theme.count(len(values[i]))} features"

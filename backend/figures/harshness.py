@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from backend.analyses.result import Result
 from backend.figures import palette, theme
 from backend.figures.columns import numbers, table_of, texts
+from backend.figures.lines import error_bars
 
 
 def harshness_steps(result: Result) -> go.Figure:
@@ -27,14 +28,7 @@ def harshness_steps(result: Result) -> go.Figure:
             mode="markers",
             name=name,
             marker={"size": 10, "color": colour},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": high[at] - value[at],
-                "arrayminus": value[at] - low[at],
-                "thickness": 1.4,
-                "width": 4,
-            },
+            error_x=error_bars(value[at], low[at], high[at]),
             customdata=[theme.interval(float(value[i]), float(low[i]), float(high[i])) for i in at],
             hovertemplate="%{y}: %{customdata}<extra></extra>",
         )

@@ -31,7 +31,7 @@ def add_line(
         field: np.array([points.get(s, {}).get(field, np.nan) for s in sites], dtype=np.float32)
         for field in ("value", "low", "high", "null")
     }
-    _add_band(fig, x, drawn["low"], drawn["high"], name=name, colour=colour, place=place)
+    add_band(fig, x, drawn["low"], drawn["high"], name=name, colour=colour, place=place)
     labels = [site_label(site, n_blocks or count_blocks(sites)) for site in sites]
     said = [theme.interval(*(float(drawn[f][i]) for f in ("value", "low", "high"))) for i in x]
     fig.add_scatter(
@@ -53,7 +53,7 @@ def add_line(
         add_control(fig, x, drawn["null"], name=NULL, dash="dot", legend=first, place=place)
 
 
-def _add_band(
+def add_band(
     fig: go.Figure,
     x: np.ndarray,
     low: np.ndarray,
@@ -61,8 +61,9 @@ def _add_band(
     *,
     name: str,
     colour: str,
-    place: dict,
+    place: dict | None = None,
 ) -> None:
+    """The area between low and high where both are known, faded, without a legend of its own."""
     known = np.isfinite(low) & np.isfinite(high)
     if known.any():
         fig.add_scatter(
@@ -76,7 +77,7 @@ def _add_band(
             showlegend=False,
             legendgroup=name,
             name=f"{name}: interval",
-            **place,
+            **(place or {}),
         )
 
 
@@ -102,6 +103,14 @@ def add_control(
         hovertemplate=f"{name} %{{y:.3r}}<extra></extra>",
         **place,
     )
+
+
+def error_bars(value: np.ndarray, low: np.ndarray, high: np.ndarray, *, width: int = 3) -> dict:
+    """Intervals as plotly's bars on points; `width` is that of their ends, in pixels."""
+    return {
+        "type": "data", "symmetric": False, "array": high - value, "arrayminus": value - low,
+        "thickness": 1.2, "width": width,
+    }  # fmt: skip
 
 
 def below_title(fig: go.Figure) -> None:

@@ -13,7 +13,7 @@ from backend.errors import AnalysisError
 from backend.figures import palette, theme
 from backend.figures.blocks import points_by_site
 from backend.figures.columns import blocks_of, integers, numbers, table_of, texts
-from backend.figures.lines import add_line, below_title, layer_axis
+from backend.figures.lines import add_band, add_line, below_title, error_bars, layer_axis
 from backend.figures.sites import site_ticks
 from backend.figures.tastes import sample_of_choices
 
@@ -62,20 +62,8 @@ def _add_split(fig: go.Figure, table, split: str, name: str, colour: str, dash: 
     mean, low, high = (
         np.array([f(value[k == one]) for one in at]) for f in (np.mean, np.min, np.max)
     )
-    many = bool((high > low).any())
-    if many:
-        fig.add_scatter(
-            x=np.r_[at, at[::-1]],
-            y=np.r_[low, high[::-1]],
-            mode="lines",
-            fill="toself",
-            fillcolor=palette.fade(colour, 0.2),
-            line={"width": 0},
-            hoverinfo="skip",
-            showlegend=False,
-            legendgroup=name,
-            name=f"{name}: seeds",
-        )
+    if (high > low).any():
+        add_band(fig, at, low, high, name=name, colour=colour)
     ends = [
         theme.interval(float(m), float(a), float(b))
         for m, a, b in zip(mean, low, high, strict=True)
@@ -130,14 +118,7 @@ def taste_fewshot(result: Result) -> go.Figure:
         name=f"{result.scalars.get('k')} tastes",
         line={"color": palette.BASELINE, "width": 2},
         marker={"size": 7},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": high - value,
-            "arrayminus": value - low,
-            "thickness": 1.2,
-            "width": 3,
-        },
+        error_y=error_bars(value, low, high),
         customdata=[
             theme.interval(*(float(x[i]) for x in (value, low, high))) for i in range(len(pairs))
         ],

@@ -39,11 +39,11 @@ def test_each_split_is_a_line_of_means_over_seeds():
 
 def test_the_band_reaches_from_the_least_seed_to_the_largest():
     drawn = named(taste_accuracy(preferences()))
-    band = drawn["held-out pairs: seeds"]
+    band = drawn["held-out pairs: interval"]
     assert band.fill == "toself" and not band.showlegend
     assert list(band.x) == [1, 2, 3, 3, 2, 1]
     assert np.allclose(band.y, [0.65, 0.7, 0.75, 0.77, 0.72, 0.67])
-    assert "new people: seeds" not in drawn  # seeds agree there
+    assert "new people: interval" not in drawn  # seeds agree there
 
 
 def test_one_taste_for_all_is_a_level_line_of_held_out_pairs_alone():

@@ -61,7 +61,10 @@ def test_a_model_describes_the_options_and_its_layers_are_compared(page, world):
     (button,) = [b for b in check(at).button if b.label == "Compute"]
     button.click().run()
     at = check(settle(at))
-    assert "of llama" in charts(at)["tastes"]["layout"]["title"]["subtitle"]["text"] or True
+    assert (
+        f"final of {world.llama}"[:30]
+        in charts(at)["tastes"]["layout"]["title"]["subtitle"]["text"]
+    )
     assert "taste-layers" in charts(at) and "held-out choices 2 tastes predict most" in said(at)
 
 
