@@ -14,10 +14,11 @@ from backend.analyses.spec import Claim, Measured, Parameter, Progress, Spec, re
 from backend.capture.view import CaptureView
 from backend.data.dataset import Dataset
 from backend.errors import AnalysisError
+from backend.preferences.accuracy import resampled_means
+from backend.preferences.splits import hold_out
 
 ITEMS_MOST = 2000  # each item has a reward of its own under each taste
 RATINGS_MOST = 200_000
-_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def run(
         )
     rated = Rated(*(ratings.codes[n] for n in ("item", "rater", "criterion")), ratings.x,
                   ratings.most)  # fmt: skip
-    held = _hold_out(rated.rater, test_share, seed)
+    held = hold_out(rated.rater, test_share, np.random.default_rng(seed))
     if not held.any() or ratings.size("rater") < 3:
         raise AnalysisError("There are too few ratings to hold any out.", "Give 3 raters or more.")
     parts = {
@@ -76,26 +77,6 @@ def run(
     return Body(scalars, tables, _reading(scalars))
 
 
-def _hold_out(rater: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """A share of each rater's ratings, bool (n,)."""
-    order = np.lexsort((np.random.default_rng(seed).random(len(rater)), rater))
-    counts = np.bincount(rater)
-    place = np.empty(len(rater), np.int64)
-    place[order] = np.arange(len(rater)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return place < np.round(share * counts)[rater]
-
-
-def _resampled(values: list[np.ndarray], who: np.ndarray, seed: int) -> np.ndarray:
-    """Means of each series over resampled raters, (resamples, series)."""
-    n = np.bincount(who)
-    sums = np.column_stack([np.bincount(who, v) for v in values])[n > 0]
-    n = n[n > 0]
-    draws = np.random.default_rng(seed).multinomial(
-        len(n), np.full(len(n), 1 / len(n)), size=_RESAMPLES
-    )
-    return (draws @ sums) / (draws @ n)[:, None]
-
-
 def _ends(drawn: np.ndarray) -> tuple[float, float]:
     low, high = np.quantile(drawn, (0.025, 0.975))
     return float(low), float(high)
@@ -106,7 +87,7 @@ def _gains(
     both: str, seed: int,
 ) -> Gains:  # fmt: skip
     raw, left = losses[plain] - losses[tastes], losses[severe] - losses[both]
-    drawn = _resampled([raw, left], who, seed)
+    drawn = resampled_means([raw, left], who, seed=seed)
     ends = [_ends(drawn[:, i]) for i in range(2)]
     share = None
     if ends[0][0] > 0:
@@ -118,7 +99,7 @@ def _steps(parts: dict, losses: dict[str, np.ndarray], who: np.ndarray, seed: in
     first = losses["items alone"]
     rows = []
     for name, part in parts.items():
-        low, high = _ends(_resampled([first - losses[name]], who, seed)[:, 0])
+        low, high = _ends(resampled_means([first - losses[name]], who, seed=seed)[:, 0])
         rows.append({
             "model": name, "severity": part.severity, "consistency": part.consistency,
             "k": part.k, "log_loss": float(losses[name].mean()),

@@ -110,8 +110,8 @@ def _body(subject, found, form, training, chosen, ks, seed, vectors: OptionVecto
         "fewshot": tables.fewshot_table(few, few_plain),
         "options": tables.options_table(tastes, choices, placed),
         "prototypes": tables.prototypes_table(tastes, choices, placed),
-        "calibration": tables.calibration_table(tastes, plain, choices, part),
         "vectors": tables.vectors_table(tastes, choices),
+        "calibration": tables.calibration_table(tastes, plain, choices, part),
     }
     if form.ideal == "B":
         result["asked"] = tables.asked_table(tastes, choices)

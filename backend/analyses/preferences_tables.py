@@ -10,7 +10,7 @@ import pyarrow as pa
 from backend.preferences.accuracy import Accuracy, calibration, hits
 from backend.preferences.choices import Choices
 from backend.preferences.locating import Located, locate, prior_of, weight_intervals
-from backend.preferences.splits import Split
+from backend.preferences.splits import Split, place_within
 from backend.preferences.tastes import Tastes, softmax
 
 if TYPE_CHECKING:
@@ -82,11 +82,7 @@ def place_everyone(tastes: Tastes, choices: Choices, part: Split) -> Everyone:
 def _placing(choices: Choices, part: Split) -> np.ndarray:
     """New people's first answers (at most half of them) in the order of the file."""
     u = choices.u[part.new]
-    order = np.argsort(u, kind="stable")
-    counts = np.bincount(u, minlength=len(choices.persons))
-    place = np.empty(len(u), np.int64)
-    place[order] = np.arange(len(u)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return part.new[place < np.minimum(20, counts // 2)[u]]
+    return part.new[place_within(u) < np.minimum(20, np.bincount(u) // 2)[u]]
 
 
 def persons_table(
@@ -211,7 +207,7 @@ def calibration_table(tastes: Tastes, plain: Tastes, choices: Choices, part: Spl
 
 
 def vectors_table(tastes: Tastes, choices: Choices) -> pa.Table:
-    """Mapped options and prototypes, from which a new person is placed without the model.
+    """Mapped options and prototypes, to be taken away: people's points are weights times these.
 
     `name` is the option, or `prototype k`; empty where there are too many coordinates.
     """

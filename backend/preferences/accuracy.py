@@ -1,5 +1,6 @@
 """How often predictions are right: over choices, over people, and how sure that is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,17 +37,17 @@ def accuracy(hit: np.ndarray, u: np.ndarray, *, seed: int = 0) -> Accuracy:
     """Accuracy of hits (n,) of people u (n,); all NaN where there is no choice."""
     if not len(hit):
         return Accuracy(np.nan, np.nan, np.nan, np.nan, 0)
-    right, n = _by_person(hit, u)
-    low, high = _interval(right, n, seed=seed)
-    return Accuracy(float(hit.mean()), float((right / n).mean()), low, high, len(hit))
+    n = np.bincount(u)
+    shares = np.bincount(u, hit)[n > 0] / n[n > 0]
+    low, high = _interval(hit, u, seed=seed)
+    return Accuracy(float(hit.mean()), float(shares.mean()), low, high, len(hit))
 
 
 def difference(a: np.ndarray, b: np.ndarray, u: np.ndarray, *, seed: int = 0) -> Difference:
     """Mean of hits a minus hits b on the same choices."""
     if not len(a):
         return Difference(np.nan, np.nan, np.nan)
-    right, n = _by_person(a - b, u)
-    return Difference(float((a - b).mean()), *_interval(right, n, seed=seed))
+    return Difference(float((a - b).mean()), *_interval(a - b, u, seed=seed))
 
 
 def log_loss(margins: np.ndarray, y: np.ndarray) -> float:
@@ -72,17 +73,24 @@ def calibration(margins: np.ndarray, y: np.ndarray, *, bins: int = 10) -> list[d
     ]  # fmt: skip
 
 
-def _by_person(values: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of values and number of choices of each person that has any."""
-    total, n = np.bincount(u, values), np.bincount(u)
-    return total[n > 0], n[n > 0]
+def resampled_means(values: Sequence[np.ndarray], u: np.ndarray, *, seed: int = 0) -> np.ndarray:
+    """Means of series (n,) each over resampled people u (n,), the same people for every series.
 
-
-def _interval(right: np.ndarray, n: np.ndarray, *, seed: int) -> tuple[float, float]:
-    """95 % percentile interval of sum(right) / sum(n) over resampled people."""
+    Returns
+    -------
+    (draws, series); people are drawn whole, since what one person does goes together.
+    """
+    n = np.bincount(u)
+    there = n > 0
+    sums = np.column_stack([np.bincount(u, v) for v in values])[there]
+    n = n[there]
     rng = np.random.default_rng(seed)
     size = max(1, min(RESAMPLES, 20_000_000 // len(n)))
     draws = rng.multinomial(len(n), np.full(len(n), 1 / len(n)), size=size)
-    shares = (draws @ right) / (draws @ n)
-    low, high = np.quantile(shares, (0.025, 0.975))
+    return (draws @ sums) / (draws @ n)[:, None]
+
+
+def _interval(values: np.ndarray, u: np.ndarray, *, seed: int) -> tuple[float, float]:
+    """95 % percentile interval of the mean of values (n,) over resampled people."""
+    low, high = np.quantile(resampled_means([values], u, seed=seed)[:, 0], (0.025, 0.975))
     return float(low), float(high)

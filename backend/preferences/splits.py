@@ -40,15 +40,25 @@ def split(choices: Choices, *, seed: int, test_share: float = 0.2, new_share: fl
     pair = _pair_of_person(choices)
     first = np.unique(pair, return_index=True)[1]
     owner = choices.u[first]  # of each pair
-    place = np.empty(len(first), np.int64)  # random place among the pairs of its person
-    order = np.lexsort((rng.random(len(first)), owner))
-    counts = np.bincount(owner, minlength=persons)
-    place[order] = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
-    held = place < np.round(test_share * counts)[owner]
+    held = hold_out(owner, test_share, rng)
     fresh, tested = is_new[choices.u], held[pair]
     return Split(
         np.flatnonzero(~fresh & ~tested), np.flatnonzero(~fresh & tested), np.flatnonzero(fresh)
     )
+
+
+def place_within(groups: np.ndarray, rng: np.random.Generator | None = None) -> np.ndarray:
+    """Each row's place among the rows of its group, from 0, (n,): at random, or as they come."""
+    key = np.arange(len(groups)) if rng is None else rng.random(len(groups))
+    order, counts = np.lexsort((key, groups)), np.bincount(groups)
+    place = np.empty(len(groups), np.int64)
+    place[order] = np.arange(len(groups)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return place
+
+
+def hold_out(groups: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """A share of each group's rows, drawn at random, bool (n,)."""
+    return place_within(groups, rng) < np.round(share * np.bincount(groups))[groups]
 
 
 def split_items(

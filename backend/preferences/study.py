@@ -1,7 +1,7 @@
 """How many tastes there are: fits over K and seeds, scored on what was held out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from backend.preferences.choices import Choices
 from backend.preferences.fitting import Training, fit
 from backend.preferences.form import Form
 from backend.preferences.locating import Located, locate, prior_of
-from backend.preferences.splits import Split, split, split_items
+from backend.preferences.splits import Split, place_within, split, split_items
 from backend.preferences.tastes import Tastes
 
 FEW = (1, 2, 5, 10, 20, 50)  # answers of a new person
@@ -127,7 +127,7 @@ def _baselines(subject: Subject, part: Split, seed: int) -> list[Score]:
 
 def _new_people(tastes: Tastes, choices: Choices, part: Split, seed: int) -> Score:
     """New people, placed by up to 20 (at most half) of their answers, predicted on the rest."""
-    place = order_of_answers(choices.u[part.new], seed=seed)
+    place = place_within(choices.u[part.new], np.random.default_rng(seed))
     counts = np.bincount(choices.u[part.new], minlength=len(choices.persons))
     first = place < np.minimum(PLACED_BY, counts // 2)[choices.u[part.new]]
     found = place_people(tastes, choices, part.new[first], known=part.train)
@@ -148,15 +148,6 @@ def place_people(
                   choices.y[rows], people=len(choices.persons), prior=prior, q=q)  # fmt: skip
 
 
-def order_of_answers(u: np.ndarray, *, seed: int) -> np.ndarray:
-    """Each row's random place among the rows of its person, from 0; (n,)."""
-    order = np.lexsort((np.random.default_rng(seed).random(len(u)), u))
-    counts = np.bincount(u)
-    place = np.empty(len(u), np.int64)
-    place[order] = np.arange(len(u)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return place
-
-
 def few_shot(
     tastes: Tastes, choices: Choices, part: Split, *, seed: int
 ) -> list[tuple[int, Accuracy]]:
@@ -172,7 +163,7 @@ def few_shot(
     typical = int(np.median(counts[counts > 0]))
     asked = [n for n in FEW if n <= typical // 2] or [1]
     most = asked[-1]
-    place = order_of_answers(choices.u[rows], seed=seed)
+    place = place_within(choices.u[rows], np.random.default_rng(seed))
     enough = counts[choices.u[rows]] > most
     rest = rows[enough & (place >= most)]
     out = []
@@ -206,8 +197,6 @@ def shuffled_gain(
     subject: Subject, form: Form, k: int, *, seed: int, training: Training
 ) -> Difference:
     """The gain of K=k over K=1 when choices are dealt to people at random: what chance gives."""
-    from dataclasses import replace
-
     rng = np.random.default_rng(seed)
     choices = replace(subject.choices, u=rng.permutation(subject.choices.u))
     part = split(choices, seed=seed, new_share=0.0)

@@ -10,7 +10,7 @@ from backend.errors import AnalysisError, Cancelled
 from backend.preferences.fitting import Training
 from backend.preferences.form import Form
 from backend.preferences.simulate import simulate
-from backend.preferences.splits import Split, split_items
+from backend.preferences.splits import Split, place_within, split_items
 from backend.preferences.study import (
     FEW,
     Study,
@@ -18,7 +18,6 @@ from backend.preferences.study import (
     few_shot,
     margins_of,
     new_options,
-    order_of_answers,
     place_people,
     shuffled_gain,
     study,
@@ -121,12 +120,16 @@ def test_people_are_placed_without_touching_tastes_or_the_others():
 
 def test_answers_have_a_random_order_within_each_person():
     u = np.array([3, 1, 3, 3, 1, 0])
-    place = order_of_answers(u, seed=0)
+    place = place_within(u, np.random.default_rng(0))
     for person, n in ((3, 3), (1, 2), (0, 1)):
         assert sorted(place[u == person]) == list(range(n))
     big = np.repeat(np.arange(50), 20)
-    assert (order_of_answers(big, seed=0) == order_of_answers(big, seed=0)).all()
-    assert not (order_of_answers(big, seed=0) == order_of_answers(big, seed=1)).all()
+    assert (
+        place_within(big, np.random.default_rng(0)) == place_within(big, np.random.default_rng(0))
+    ).all()
+    assert not (
+        place_within(big, np.random.default_rng(0)) == place_within(big, np.random.default_rng(1))
+    ).all()
 
 
 def test_few_answers_are_asked_on_one_test_set():
