@@ -9,8 +9,9 @@ import pyarrow as pa
 from backend.demo.build import Material
 from backend.demo.choices import films_rated
 from backend.demo.frames import read_packaged
-from backend.demo.raters import CRITERIA, simulate_ratings
+from backend.demo.raters import simulate_ratings
 from backend.errors import DataError
+from backend.rasch.hate_speech import CRITERIA
 
 Files = Mapping[str, Path]
 
@@ -88,15 +89,16 @@ def film_ratings(files: Files) -> Material:
 
 def simulated_raters(files: Files, seed: int = 0) -> Material:
     """300 items on 10 criteria, each by 8 of 40 raters; the truth stands in its own columns."""
-    made = simulate_ratings(seed=seed)
+    found = simulate_ratings(seed=seed)
+    made = found.made
     columns = {
         "item": [f"comment {i + 1}" for i in made.item],
         "rater": [f"rater {j + 1}" for j in made.rater],
-        "criterion": [CRITERIA[c][0] for c in made.criterion],
-        "rating": made.rating,
-        "panel": np.array(["lenient", "severe"])[made.panel[made.item]],
-        "true_location": made.location[made.item],
+        "criterion": [CRITERIA[c].name for c in made.criterion],
+        "rating": made.x,
+        "panel": np.array(["lenient", "severe"])[found.panel[made.item]],
+        "true_location": made.theta[made.item],
         "true_severity": made.severity[made.rater],
-        "erratic": np.where(made.rater == made.erratic, "yes", "no"),
+        "erratic": np.where(made.rater == found.erratic, "yes", "no"),
     }
     return Material(pa.table(columns))

@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "preferences": set(),
     "rasch": set(),
     "capture": {"data", "models", "store.vectors"},
-    "demo": {"data", "models", "preferences"},
+    "demo": {"data", "models", "preferences", "rasch"},
     "analyses": {
         "capture",
         "complexity",
