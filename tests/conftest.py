@@ -32,6 +32,23 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which analyses were computed, and shards run."""
+    from backend import work
+
+    seen: list[str] = []
+    for name in ("analyse", "capture_shard"):
+        real = getattr(work, name)
+
+        def counted(settings, *args, name=name, real=real):
+            seen.append(args[0] if name == "analyse" else "shard")
+            return real(settings, *args)
+
+        monkeypatch.setattr(work, name, counted)
+    return seen
+
+
 def pytest_runtest_setup() -> None:
     """Hold torch, once something has imported it, to one thread."""
     if torch := sys.modules.get("torch"):

@@ -35,23 +35,6 @@ def write(tmp_path):
     return make
 
 
-@pytest.fixture
-def computed(monkeypatch):
-    """Which analyses were computed, and shards run."""
-    from backend import work
-
-    seen = []
-    for name in ("analyse", "capture_shard"):
-        real = getattr(work, name)
-
-        def counted(settings, *args, name=name, real=real):
-            seen.append(args[0] if name == "analyse" else "shard")
-            return real(settings, *args)
-
-        monkeypatch.setattr(work, name, counted)
-    return seen
-
-
 def lines(n: int = 240, *, persons: int = 6, seed: int = 0, more=lambda a, b, rng: "") -> str:
     """People with even numbers take the option that comes first in OPTIONS, the others the last."""
     rng = np.random.default_rng(seed)

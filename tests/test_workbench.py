@@ -33,23 +33,6 @@ def bench(home):
     opened.close()
 
 
-@pytest.fixture
-def computed(monkeypatch):
-    """Which analyses were computed, and shards run."""
-    from backend import work
-
-    seen = []
-    for name in ("analyse", "capture_shard"):
-        real = getattr(work, name)
-
-        def counted(settings, *args, name=name, real=real):
-            seen.append(args[0] if name == "analyse" else "shard")
-            return real(settings, *args)
-
-        monkeypatch.setattr(work, name, counted)
-    return seen
-
-
 def request(texts, **changes) -> RunRequest:
     return replace(RunRequest("profile", LLAMA, texts), **changes)
 

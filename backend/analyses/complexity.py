@@ -126,7 +126,7 @@ SPEC = register(
             Parameter("atoms", int, 64, "Features to find.", minimum=2, maximum=20_000),
             Parameter("rule", str, "predicted", "Class whose logit importance is measured on.",
                       choices=("predicted", "origin", "max")),
-            Parameter("draws", int, 0, "Noise draws for sensitivity; 0: not measured.",
+            Parameter("draws", int, 0, "Noise draws for sensitivity, 2 or more; 0: not measured.",
                       minimum=0, maximum=200),
             Parameter("noise", float, 0.1, "Standard deviation of the noise, in the units of the "
                       "model's standardised inputs.", minimum=0.0, maximum=10.0),

@@ -33,12 +33,13 @@ def sensitivity(
     import torch
 
     from backend.capture.shard import read_items, run_rows
+    from backend.complexity.measures import sensitivity as moved
     from backend.models.inputs import Prepared
 
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(rows)[:_ROWS])
     generator = torch.Generator().manual_seed(seed)
-    total, seen = 0.0, 0
+    total = 0.0
     for start in range(0, len(rows), _CHUNK):
         items = read_items(view.dataset, rows[start : start + _CHUNK], model)
         prepared = model.inputs.prepare(items, max_tokens=model.max_tokens)
@@ -50,6 +51,5 @@ def sensitivity(
             one = Prepared(noisy, prepared.lengths)
             collector, _ = run_rows(model, one, (site,), view.pooling)
             values.append(encode(collector.pooled[site]))
-        total = total + np.stack(values).astype(np.float64).var(axis=0).sum(axis=0)
-        seen += len(items)
-    return np.asarray(total) / seen
+        total = total + len(items) * moved(np.stack(values))
+    return np.asarray(total) / len(rows)

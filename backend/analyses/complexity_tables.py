@@ -36,6 +36,8 @@ def build(
 
 
 def _features(found, read, weighed, measured, shaken, alive) -> pa.Table:  # type: ignore[no-untyped-def]
+    from backend.complexity.measures import frequency
+
     Z = found.Z[:, alive]
     none = pa.nulls(len(alive), pa.float64())
 
@@ -51,7 +53,7 @@ def _features(found, read, weighed, measured, shaken, alive) -> pa.Table:  # typ
         "importance": given(None if weighed is None else weighed.absolute),
         "importance_signed": given(None if weighed is None else weighed.signed),
         "hoyer": given(measured.hoyer),
-        "frequency": (np.abs(Z) > 1e-6 * np.abs(Z).max(axis=0)).mean(axis=0),
+        "frequency": frequency(Z),
         "redundancy": given(measured.redundancy),
         "sensitivity": given(shaken),
         "origin": pa.array([found.origin[i] for i in alive], pa.string()),

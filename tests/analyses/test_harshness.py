@@ -10,7 +10,7 @@ import pytest
 from backend.analyses.harshness import ITEMS_MOST, SPEC
 from backend.analyses.result import Body, Result
 from backend.errors import AnalysisError, Cancelled, DataError, UserError
-from backend.preferences.rater_tastes import simulate_raters
+from tests.preferences.raters_made import simulate_raters
 
 PARTS = ("items alone", "and severity", "and consistency", "items and tastes",
          "tastes and severity", "tastes, severity, consistency")  # fmt: skip

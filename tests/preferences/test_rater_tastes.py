@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from backend.errors import Cancelled
-from backend.preferences.rater_tastes import Part, Rated, _losses, fit_raters, simulate_raters
+from backend.preferences.rater_tastes import Part, Rated, _losses, fit_raters
+from tests.preferences.raters_made import simulate_raters
 
 CARD = (0.0576, 0.2583, 0.4258, 0.2583)  # eta 0.5, thresholds -1, 0, 1
 
