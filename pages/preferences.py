@@ -69,7 +69,7 @@ def hero(result, changed) -> None:
     with right:
         ui.level_with_slider()
         fig = figures.taste_accuracy(result, changed=changed)
-        fig = ui.legend_below(fig, bottom=130).update_layout(height=ui.HERO_HEIGHT)
+        fig = ui.legend_below(fig, bottom=165).update_layout(height=ui.HERO_HEIGHT)
         fig.update_layout(margin_l=64)  # room for the axis title
         ui.show(fig, key="taste-accuracy", alt="Share of choices predicted by number of tastes")
 

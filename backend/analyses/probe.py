@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backend.analyses.intervals import Z95, mean_error, wilson
+from backend.complexity.linear_probe import thin_factors
 
 STRENGTHS = np.logspace(-3, 3, 7)  # times the number of rows, for features of variance 1
 _CONTROLS = 3  # shuffles of the target; their mean is reported
@@ -135,18 +136,11 @@ def factorise(X: np.ndarray, X_test: np.ndarray) -> tuple[np.ndarray, np.ndarray
     -------
     scores Z (n, r) with Z'Z diagonal, its diagonal s2 (r,), and the test rows' scores (m, r).
     """
-    from scipy.linalg import eigh
-
     mean, scale = X.mean(axis=0), X.std(axis=0)
     scale = np.where(scale > 1e-7 * np.abs(mean), scale, np.inf)  # constant features count as 0
     X, X_test = (X - mean) / scale, (X_test - mean) / scale
-    n, d = X.shape
-    s2, vectors = eigh(X.T @ X if d <= n else X @ X.T)
-    keep = s2 > max(s2[-1], 0) * 1e-12
-    s2, V = s2[keep], vectors[:, keep]
-    if d > n:
-        V = X.T @ (V / np.sqrt(s2))
-    return X @ V, s2, X_test @ V
+    U, s, V = thin_factors(X)
+    return U * s, s**2, X_test @ V
 
 
 def ridge(

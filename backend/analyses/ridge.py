@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from backend.complexity.linear_probe import thin_factors
+
 GRID = np.logspace(-8, 4, 13)  # strengths, times the mean eigenvalue of X'X
-_NOISE = 1e-12  # smaller eigenvalues, relative to the largest, are rounding
 _CONSTANT = 1e-13  # a smaller share of the squared length around the mean is float32 rounding
 
 
@@ -41,27 +42,17 @@ class Solution:
 
 
 def factorise(X: np.ndarray) -> Factors:
-    """Factors of training rows X (n, d), from the eigenvectors of the smaller Gram matrix.
+    """Factors of training rows X (n, d) in float64; no direction if all rows are one.
 
-    For n < d that is the kernel (dual) form. Everything is float64.
-
-    Source: Hoerl and Kennard 1970; Saunders, Gammerman, Vovk 1998 (dual form).
+    Source: Hoerl and Kennard 1970.
     """
-    from scipy.linalg import eigh
-
     X = np.asarray(X, dtype=np.float64)
     raw = np.einsum("ij,ij->", X, X)
     centre = X.mean(axis=0)
     X = X - centre
-    n, d = X.shape
-    values, vectors = eigh(X.T @ X if d <= n else X @ X.T)
-    keep = values > _NOISE * values[-1]
-    if values.sum() <= _CONSTANT * raw:
-        keep[:] = False
-    s, vectors = np.sqrt(values[keep]), vectors[:, keep]
-    if d <= n:
-        return Factors(centre, X @ vectors / s, s, vectors)
-    return Factors(centre, vectors, s, X.T @ vectors / s)
+    if np.einsum("ij,ij->", X, X) <= _CONSTANT * raw:
+        X[:] = 0.0
+    return Factors(centre, *thin_factors(X))
 
 
 def solve(factors: Factors, Y: np.ndarray) -> Solution:

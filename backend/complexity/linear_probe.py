@@ -41,13 +41,10 @@ class Factors:
 def factorise(X: np.ndarray) -> Factors:
     """Factors of fit rows X (n, d) in float64, from the eigenvectors of the smaller Gram matrix.
 
-    Columns are centred and scaled to unit variance; those that do not vary are left out. For
-    n < d this is the dual form.
+    Columns are centred and scaled to unit variance; those that do not vary are left out.
 
-    Source: Hoerl and Kennard 1970; Saunders, Gammerman, Vovk 1998 (dual form).
+    Source: Hoerl and Kennard 1970.
     """
-    from scipy.linalg import eigh
-
     A = np.array(X, dtype=np.float64)
     mean, variance = A.mean(axis=0), A.var(axis=0)
     columns = np.flatnonzero(variance > ROUNDING * (variance + mean**2))
@@ -56,12 +53,24 @@ def factorise(X: np.ndarray) -> Factors:
     centre, scale = mean[columns], np.sqrt(variance[columns])
     A -= centre
     A /= scale
+    return Factors(len(A), centre, scale, columns, *thin_factors(A))
+
+
+def thin_factors(A: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A (n, d) float64 as U (n, r) diag(s) V' (r, d), s (r,) ascending; r = 0 if all are zero.
+
+    From the eigenvectors of the smaller Gram matrix; squares below 1e-12 of the largest are left
+    out as rounding. For n < d that is the dual form of a ridge regression on A.
+
+    Source: Saunders, Gammerman, Vovk 1998 (dual form).
+    """
+    from scipy.linalg import eigh
+
     n, d = A.shape
     values, vectors = eigh(A.T @ A if d <= n else A @ A.T) if d else (np.zeros(0), np.zeros((0, 0)))
     keep = values > _NOISE * values.max(initial=0)
     s, vectors = np.sqrt(values[keep]), vectors[:, keep]
-    U, V = (A @ vectors / s, vectors) if d <= n else (vectors, A.T @ vectors / s)
-    return Factors(n, centre, scale, columns, U, s, V)
+    return (A @ vectors / s, s, vectors) if d <= n else (vectors, s, A.T @ vectors / s)
 
 
 @dataclass

@@ -52,6 +52,7 @@ def taste_ternary(result: Result, *, colour: str = "taste", person: str = "") ->
     fig.update_layout(
         ternary={
             "sum": 1,
+            "domain": {"y": [0, 0.94]},  # below the title
             **{
                 f"{side}axis": corner | {"title": {"text": f"taste {i}"}}
                 for i, side in enumerate("abc")

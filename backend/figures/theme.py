@@ -54,6 +54,7 @@ def _template(mode: Mode) -> go.layout.Template:
         "tickfont": {"size": size - 1},
         "title": {"font": {"size": size}, "standoff": 8},
     }
+    corner = {name: axis[name] for name in ("gridcolor", "linecolor", "tickcolor", "tickfont")}
     bar = {
         "thickness": 12,
         "outlinewidth": 0,
@@ -69,6 +70,7 @@ def _template(mode: Mode) -> go.layout.Template:
         "coloraxis": {"colorbar": bar},
         "xaxis": axis,
         "yaxis": axis,
+        "ternary": {"bgcolor": paper} | dict.fromkeys(("aaxis", "baxis", "caxis"), corner),
         "margin": _MARGIN,
         "title": _title_style(size),
         "legend": {"itemsizing": "constant", "font": {"size": size - 1}, "tracegroupgap": 2},

@@ -83,3 +83,10 @@ def test_no_figure_offers_to_send_data_away():
     assert theme.PLOTLY_CONFIG["showSendToCloud"] is False
     assert theme.PLOTLY_CONFIG["plotlyServerURL"] == ""
     assert theme.PLOTLY_CONFIG["displaylogo"] is False
+
+
+@pytest.mark.parametrize("mode", ["light", "dark", "print"])
+def test_the_ground_is_one_colour_under_every_kind_of_axes(mode):
+    layout = theme.set_mode(go.Figure(), mode).layout.template.layout
+    assert layout.ternary.bgcolor == layout.plot_bgcolor == layout.paper_bgcolor
+    assert layout.ternary.aaxis.linecolor == layout.xaxis.linecolor
