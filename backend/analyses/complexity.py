@@ -3,6 +3,7 @@
 Fel, Bethune, Lampinen, Serre, Hermann 2024 (complexity); Xu et al. 2020 (V-information).
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,11 +29,15 @@ KINDS = ("auto", "nmf", "nmf-per-class", "kmeans", "sparse", "pca", "neurons", "
 def run(
     views: tuple[CaptureView, ...], *, data: Dataset, also: Dataset | None, seed: int,
     progress: Progress, dictionary: str, atoms: int, rule: str, draws: int, noise: float,
-    at_most: int, bootstrap: int, top: int, per_target: bool, model: "LoadedModel | None" = None,
+    at_most: int, bootstrap: int, top: int, per_target: bool, ladder: int, stability: int,
+    map: str, model: "LoadedModel | None" = None,
 ) -> Body:  # fmt: skip
     """Find features in the last layer (or take them as given) and read them from every layer."""
     from backend.analyses import complexity_features as features
+    from backend.analyses import complexity_measures as measures
     from backend.analyses import complexity_tables as tables
+    from backend.analyses.complexity_ladder import climb
+    from backend.analyses.complexity_stability import steadiness
     from backend.complexity.readability import readability
 
     if views:
@@ -52,25 +57,38 @@ def run(
         raise AnalysisError("No feature varies over these rows.", "Give more rows.")
     progress(0, 0, "what features count for")
     weighed = features.weigh(subject, found, read.complexity, rule=rule, seed=seed)
-    shaken = None
+    measured = measures.measure(subject, found, split, layout=map, seed=seed, progress=progress)
     if draws and model is not None and views:
-        shaken = features.shake(views[0], model, subject, found, noise=noise, draws=draws,
+        shaken = measures.shake(views[0], model, subject, found, noise=noise, draws=draws,
                                 seed=seed, progress=progress)  # fmt: skip
-    measured = features.measure(subject, found, split, seed=seed)
-    made = tables.build(subject, found, read, weighed, measured, shaken, alive, top=top, seed=seed)
-    scalars = _scalars(subject, found, read, weighed, made, alive, split)
-    scalars["note"] = notes([*subject.notes, *found.notes, *read.notes])
+        measured = replace(measured, sensitivity=shaken)
+    steady, why = None, ""
+    if stability:
+        steady, why = steadiness(subject, found, split, atoms=atoms, starts=stability, seed=seed,
+                                 progress=progress)  # fmt: skip
+        measured = replace(measured, stability=None if steady is None else steady.cosine)
+    made = tables.build(subject, found, read, weighed, measured, alive, top=top)
+    scalars = _scalars(subject, found, read, weighed, measured, made, alive, split, seed)
+    if steady is not None:
+        made["stability"] = steady.table(alive)
+        scalars |= steady.scalars(alive)
+    if ladder:
+        made["ladder"], said = climb(subject, found, split, read.complexity, count=ladder,
+                                     seed=seed, progress=progress)  # fmt: skip
+        scalars |= said
+    scalars["note"] = notes([*subject.notes, *found.notes, *read.notes, *measured.notes, why])
     progress(1, 1, "done")
     return Body(scalars, made, _reading(scalars))
 
 
 def _scalars(
-    subject: Subject, found, read, weighed, made: dict[str, pa.Table], alive, split
+    subject: Subject, found, read, weighed, measured, made: dict[str, pa.Table], alive, split, seed
 ) -> dict:  # type: ignore[no-untyped-def]
     K = read.complexity[alive]
     features = made["features"]
     out: dict[str, Scalar] = {
-        "map": "pca", "n": len(subject.rows), "n_fit": len(split.fit), "n_held": len(split.held),
+        "map": measured.layout,
+        "n": len(subject.rows), "n_fit": len(split.fit), "n_held": len(split.held),
         "features": len(alive), "dead": int(len(read.complexity) - len(alive)),
         "layers": len(subject.names), "dictionary": found.kind,
         "mean_complexity": float(K.mean()), "least": float(K.min()), "most": float(K.max()),
@@ -89,7 +107,7 @@ def _scalars(
         out |= {"rho": rho, "rho_low": low, "rho_high": high}
     else:
         out |= {"rho": None, "rho_low": None, "rho_high": None}
-    return out
+    return out | measured.tree(alive, K, seed=seed)
 
 
 def _reading(s: dict) -> str:
@@ -134,6 +152,12 @@ SPEC = register(
             Parameter("bootstrap", int, 200, "Draws for the intervals.", minimum=0, maximum=2000),
             Parameter("top", int, 24, "Top rows kept of each feature.", minimum=0, maximum=200),
             Parameter("per_target", bool, False, "Choose the ridge's strength for each feature."),
+            Parameter("ladder", int, 0, "Features, from simple to complex, that a small net reads "
+                      "too; 0: none.", minimum=0, maximum=64),
+            Parameter("stability", int, 0, "Random starts from which the features are learned "
+                      "again; 0: none.", minimum=0, maximum=20),
+            Parameter("map", str, "pca", "How features are laid out in the plane.",
+                      choices=("pca", "umap")),
         ),
         claims=CLAIMS,
     )

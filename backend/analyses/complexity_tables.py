@@ -8,25 +8,28 @@ import pyarrow as pa
 from backend.analyses.intervals import rank_correlation
 
 if TYPE_CHECKING:
-    from backend.analyses.complexity_features import Found, Measures, Weighed
+    from backend.analyses.complexity_features import Found, Weighed
     from backend.analyses.complexity_inputs import Subject
+    from backend.analyses.complexity_measures import Measures
     from backend.complexity.readability import Readability
 
-_MEASURES = ("importance", "importance_signed", "frequency", "hoyer", "redundancy", "sensitivity")
+_MEASURES = ("importance", "importance_signed", "frequency", "hoyer", "redundancy", "sensitivity",
+             "stability")  # fmt: skip
 
 
 def build(
     subject: "Subject", found: "Found", read: "Readability", weighed: "Weighed | None",
-    measured: "Measures", shaken: np.ndarray | None, alive: np.ndarray, *, top: int, seed: int,
+    measured: "Measures", alive: np.ndarray, *, top: int,
 ) -> dict[str, pa.Table]:  # fmt: skip
     """Every table; features that do not vary are left out, numbers stay those of the dictionary."""
-    features = _features(found, read, weighed, measured, shaken, alive)
+    features = _features(found, read, weighed, measured, alive)
     out = {
         "features": features,
         "readability": _readability(read, alive),
         "top": _top(found.Z, subject.rows, alive, top),
         "correlations": _correlations(features),
         "clusters": _clusters(features),
+        "branches": _branches(measured.branches, alive),
         "flow": measured.flow,
     }
     if weighed is not None:
@@ -35,7 +38,7 @@ def build(
     return out
 
 
-def _features(found, read, weighed, measured, shaken, alive) -> pa.Table:  # type: ignore[no-untyped-def]
+def _features(found, read, weighed, measured, alive) -> pa.Table:  # type: ignore[no-untyped-def]
     from backend.complexity.measures import frequency
 
     Z = found.Z[:, alive]
@@ -55,7 +58,8 @@ def _features(found, read, weighed, measured, shaken, alive) -> pa.Table:  # typ
         "hoyer": given(measured.hoyer),
         "frequency": frequency(Z),
         "redundancy": given(measured.redundancy),
-        "sensitivity": given(shaken),
+        "sensitivity": given(measured.sensitivity),
+        "stability": given(measured.stability),
         "origin": pa.array([found.origin[i] for i in alive], pa.string()),
         "cluster": pa.array(measured.cluster[alive].astype(np.int32)),
         "x": measured.places[alive, 0],
@@ -129,3 +133,13 @@ def _clusters(features: pa.Table) -> pa.Table:
     kinds = [("cluster", pa.int32()), ("n", pa.int64()), ("complexity", pa.float64()),
              ("importance", pa.float64())]  # fmt: skip
     return pa.Table.from_pylist(rows, schema=pa.schema(kinds))
+
+
+def _branches(tree: np.ndarray, alive: np.ndarray) -> pa.Table:
+    """The branch of each feature at each level of the tree; level 1 is the first split."""
+    levels, k = len(tree), len(alive)
+    return pa.table({
+        "feature": pa.array(np.repeat(alive, levels).astype(np.int32)),
+        "level": pa.array(np.tile(np.arange(1, levels + 1), k).astype(np.int32)),
+        "branch": pa.array(tree[:, alive].T.ravel().astype(np.int32)),
+    })  # fmt: skip

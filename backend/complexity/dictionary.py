@@ -214,17 +214,32 @@ def match(A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndar
     return rows, columns, cosines[rows, columns]
 
 
-def stability(dictionaries: Sequence[np.ndarray]) -> float:
-    """Mean cosine of matched directions over all pairs of dictionaries (k, d); 1 if all agree.
+def stability(main: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean cosine (k,) of each direction of `main` (k, d) with its partner in each of the others.
+
+    Partners are one to one, see `match`. Another dictionary of fewer directions leaves some
+    without one, and does not count for those; NaN for a direction that never has one.
 
     Raises
     ------
-    AnalysisError : there are fewer than two.
+    AnalysisError : there are no others.
     """
-    if len(dictionaries) < 2:
+    if not len(others):
         raise AnalysisError("One dictionary has no stability.", "Learn two or more.")
-    pairs = [(a, b) for i, a in enumerate(dictionaries) for b in dictionaries[i + 1 :]]
-    return float(np.mean([match(a, b)[2].mean() for a, b in pairs]))
+    sums, times = np.zeros(len(main)), np.zeros(len(main))
+    for other in others:
+        own, _, cosines = match(main, other)
+        sums[own] += cosines
+        times[own] += 1
+    return np.where(times > 0, sums / np.maximum(times, 1), np.nan)
+
+
+def dealt_out(D: np.ndarray, *, seed: int) -> np.ndarray:
+    """Directions D (k, d) with each coordinate's entries dealt out anew over the directions.
+
+    What chance would match: coordinates keep their values and zeros, but none go together.
+    """
+    return np.random.default_rng(seed).permuted(np.asarray(D, dtype=np.float64), axis=0)
 
 
 def unit(D: np.ndarray) -> np.ndarray:

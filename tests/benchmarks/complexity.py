@@ -3,6 +3,7 @@
 Each job runs in a process of its own (`python complexity.py JOB`), so that its peak is its own.
 """
 
+import io
 import json
 import os
 import resource
@@ -15,9 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT), str(ROOT / "tests" / "benchmarks")]
 
 import numpy as np  # noqa: E402
-from measure import Line, alternate, ratios  # noqa: E402
+from measure import Line, alternate, milliseconds, ratios  # noqa: E402
 
 ROWS, WIDTH, LAYERS, TARGETS = 5000, 512, 17, 10_000
+PICTURES = 6000
 ALPHAS = np.logspace(-5, 1, 7)
 
 
@@ -30,7 +32,41 @@ def run(pairs: int, folder: Path) -> list[Line]:
         Line("complexity", what, took, "s", bar=100, note=found[0]["note"]),
         Line("complexity", "peak of that, all in", peak, "MB", bar=3000),
         *_against_ridge_cv(pairs),
+        _top_pictures(pairs, folder),
     ]
+
+
+def _top_pictures(pairs: int, folder: Path) -> Line:
+    """What opening a feature asks of the store: its top rows, and their files, as the page does."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    from PIL import Image
+
+    from backend.complexity.measures import top_rows
+    from backend.data.dataset import write_dataset
+
+    rng = np.random.default_rng(0)
+    Z = rng.random((PICTURES, 512))
+    order, values = top_rows(Z, count=24)
+    table = pa.table({"feature": np.repeat(np.arange(512), 24), "row": order.ravel(),
+                      "rank": np.tile(np.arange(24), 512), "value": values.ravel()})  # fmt: skip
+
+    def picture() -> bytes:
+        out = io.BytesIO()
+        Image.fromarray(rng.integers(0, 255, (128, 128, 3), np.uint8)).save(out, "JPEG")
+        return out.getvalue()
+
+    data = write_dataset(folder, pa.table({"number": np.arange(PICTURES)}), kind="image",
+                         name="noise", media=(picture() for _ in range(PICTURES)))  # fmt: skip
+    features = iter(rng.permutation(512))
+
+    def opened() -> None:
+        mine = table.filter(pc.equal(table["feature"], int(next(features)))).sort_by("rank")
+        assert all(data.media(np.array([row]))[0] for row in mine["row"].to_pylist())
+
+    times = alternate({"open": opened}, 10 * pairs)
+    what = f"top 24 of {PICTURES:,} pictures of any of 512 features, to their files' bytes"
+    return Line("complexity", what, milliseconds(times, "open"), "ms", bar=300)
 
 
 def _alone(job: str) -> dict:
