@@ -42,9 +42,10 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", parser_class=_Parser)
     _add_run(commands)
     _add_capture(commands)
+    _add_train(commands)
     for name, actions in (
         ("models", ("list", "show", "export", "remove")),
-        ("data", ("list", "show", "remove")),
+        ("data", ("list", "show", "crops", "remove")),
         ("jobs", ("list", "remove")),
         ("store", ("sizes", "verify", "pack", "sql")),
     ):
@@ -53,6 +54,11 @@ def build_parser() -> argparse.ArgumentParser:
         part.add_argument("what", nargs="*", help="a reference, a job, or FILE.duckdb [QUERY]")
         if name == "models":
             part.add_argument("--whatif", default="", metavar="CHANGE", help="bits to export with")
+        if name == "data":
+            part.add_argument(
+                "--per-image", type=int, default=30, metavar="N", help="crops of each picture"
+            )
+            part.add_argument("--seed", type=int, default=0, help="where crops lie")
         _add_common(part)
     part = commands.add_parser("replicate", help="hold every finding of the papers against models")
     part.add_argument("--out", metavar="DIR", default="out/replicate")
@@ -103,6 +109,18 @@ def _add_capture(commands) -> None:
     part.add_argument("--data", metavar="REF", required=True)
     part.add_argument("--sites", default="all", help="e.g. all, or embed,resid_post.*,final")
     _add_capture_options(part)
+    _add_common(part)
+
+
+def _add_train(commands) -> None:
+    part = commands.add_parser("train", help="train a small net on pictures, with checkpoints")
+    part.add_argument("--data", metavar="REF", default="", help="pictures: demo:NAME or path")
+    part.add_argument("--label", metavar="COLUMN", default="", help="which column holds classes")
+    part.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], dest="settings",
+        help="a part of the recipe, such as epochs=10",
+    )  # fmt: skip
+    part.add_argument("--list", action="store_true", help="list the trainings there are")
     _add_common(part)
 
 

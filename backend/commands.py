@@ -6,10 +6,12 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from backend.errors import UserError
 from backend.jobs import Job
 from backend.requests import CaptureAsk, RunRequest
+from backend.training import Recipe
 from backend.whatif import WhatIf
 from backend.workbench import Workbench, open_workbench
 from backend.writing import check_folder, write_result
@@ -44,14 +46,17 @@ def _bring(workbench: Workbench, arguments: Namespace, ref: str) -> str:
     return ref
 
 
+def _settings(arguments: Namespace) -> list[tuple[str, str]]:
+    """What --set said, in order."""
+    for pair in arguments.settings:
+        if "=" not in pair:
+            raise UserError(f"--set {pair!r} has no value.", "Write --set NAME=VALUE.")
+    return [tuple(pair.split("=", 1)) for pair in arguments.settings]
+
+
 def run(arguments: Namespace) -> int:
     """`penultimate run`: an analysis, printed and written where --out says."""
-    parameters: dict[str, object] = {}
-    for pair in arguments.settings:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise UserError(f"--set {pair!r} has no value.", "Write --set NAME=VALUE.")
-        parameters[name] = value
+    parameters: dict[str, object] = dict(_settings(arguments))
     spec = Workbench.spec(arguments.analysis)
     spec.parse(parameters)
     if spec.model == "required" and not arguments.model:
@@ -111,6 +116,35 @@ def capture(arguments: Namespace) -> int:
     return 0
 
 
+def train(arguments: Namespace) -> int:
+    """`penultimate train`: a net from a recipe; prints how good it is, and its checkpoints."""
+    if arguments.list:
+        for run in _open(arguments).trainings():
+            print(f"{run['key'][:12]}  {_trained(run)}  {run['recipe']}")
+        return 0
+    if not (arguments.data and arguments.label):
+        lacking = "--label COLUMN" if arguments.data else "--data REF --label COLUMN"
+        raise UserError("A training needs pictures and their classes.", f"Add {lacking}.")
+    told = [("data", arguments.data), ("label", arguments.label), *_settings(arguments)]
+    recipe = Recipe.parse(urlencode(told))
+    workbench = _open(arguments)
+    run = _watch(workbench, workbench.submit_training(recipe))
+    print(_trained(run))
+    for checkpoint in run["checkpoints"]:
+        print(checkpoint["folder"])
+    return 0
+
+
+def _trained(run: dict) -> str:
+    """A training in one line: on what, how far, how well."""
+    last = run["history"][-1]
+    state = "" if run["finished"] else "stopped after "
+    return (
+        f"{run['data_name']}: {state}epoch {last['epoch']}, {len(run['checkpoints'])} checkpoints, "
+        f"test accuracy {last['test_accuracy']:.1%}"
+    )
+
+
 def models(arguments: Namespace) -> int:
     """`penultimate models`: what there is, what one is, or forget one."""
     workbench = _open(arguments)
@@ -142,7 +176,7 @@ def models(arguments: Namespace) -> int:
 
 
 def data(arguments: Namespace) -> int:
-    """`penultimate data`: what there is, what one is, or remove one."""
+    """`penultimate data`: what there is, what one is, crops of its pictures, or remove one."""
     workbench = _open(arguments)
     if arguments.action == "list":
         from backend.demo import DEMO
@@ -159,6 +193,10 @@ def data(arguments: Namespace) -> int:
         if arguments.action == "show":
             dataset = _watch(workbench, workbench.submit_data(ref))
             print(json.dumps(dataset.to_json(), indent=2))
+        elif arguments.action == "crops":
+            job = workbench.submit_crops(ref, per_image=arguments.per_image, seed=arguments.seed)
+            made = _watch(workbench, job)
+            print(f"{made.hash}  {made.name}, {made.n_rows:,} rows of {made.kind}")
         else:
             hashes = [d.hash for d in workbench.datasets() if d.hash.startswith(ref)]
             known = workbench.dataset(ref)

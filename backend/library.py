@@ -3,17 +3,21 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from backend import work
+from backend.data.crops import SIDES, check_cut
 from backend.data.dataset import Dataset
 from backend.errors import ModelError
-from backend.jobs import JobContext, JobRunner, open_executor
+from backend.jobs import Job, JobContext, JobRunner, open_executor
 from backend.models.sources import ModelSource, find_source, from_folder
 from backend.settings import Settings
 from backend.store import Store, catalogue, datasets, jobs
+
+_DIGITS = 12  # of a content hash, that lists show
 
 
 @dataclass(frozen=True)
@@ -177,10 +181,13 @@ class Library:
         return [Dataset.from_json(r.description) for r in datasets.list_datasets(self.store)]
 
     def dataset(self, ref: str) -> Dataset | None:
-        """A data set by reference, name of a demo, path or hash, if it was read before."""
+        """A data set by reference, name of a demo, path or hash, if it was read before.
+
+        Of a hash its first twelve digits will do.
+        """
         stamp = _stamp(ref)
         for row in datasets.list_datasets(self.store):
-            if row.ref == stamp or row.hash == ref:
+            if row.ref == stamp or (len(ref) >= _DIGITS and row.hash.startswith(ref)):
                 return Dataset.from_json(row.description)
         return None
 
@@ -206,6 +213,39 @@ class Library:
         job.report(0, 0, f"reading {name or ref}")
         dataset = job.call(work.resolve_data, self.settings, ref, text_column, name)
         return self._remember_data(dataset, _stamp(ref))
+
+    def submit_crops(
+        self, data: str, *, per_image: int = 30, sides: Sequence[float] = SIDES, seed: int = 0
+    ) -> Job:
+        """Start cutting every picture of a data set into squares; the job gives a new data set.
+
+        Its column `file` says which rows are of one picture. Equal crops are cut once.
+
+        Parameters
+        ----------
+        per_image : crops of each picture, shared among the sizes.
+        sides : sides of the squares as shares of the picture's shorter side, above 0 and up to 1.
+
+        Raises
+        ------
+        UserError : sizes that cannot be; data without pictures fail the job.
+        """
+        sides = tuple(sides)
+        check_cut(per_image, sides, seed)
+
+        def cut(job: JobContext) -> Dataset:
+            dataset = self._resolve_data(job, data)
+            ref = f"crops of {dataset.hash}: {per_image} of sides {sides}, seed {seed}"
+            if known := self.dataset(ref):
+                return known
+            job.report(0, 0, f"cutting {dataset.name}")
+            made = job.call(work.cut_crops, self.settings, dataset, per_image, sides, seed)
+            return self._remember_data(made, ref)
+
+        known = self.dataset(data)
+        request = {"data": data, "per_image": per_image, "sides": list(sides), "seed": seed}
+        title = f"Cut {known.name if known else data} into crops"
+        return self.runner.start("crops", title, request, cut)
 
     def _remember_data(self, dataset: Dataset, ref: str) -> Dataset:
         datasets.put_dataset(

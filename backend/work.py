@@ -60,6 +60,19 @@ def resolve_data(
     )  # fmt: skip
 
 
+def cut_crops(
+    settings: Settings, dataset: Dataset, per_image: int, sides: tuple[float, ...], seed: int,
+    ticker: Ticker,
+) -> Dataset:  # fmt: skip
+    """Squares of every picture of a data set, as a data set of their own."""
+    from backend.data.crops import write_crops
+
+    return write_crops(
+        settings.data, dataset, per_image=per_image, sides=sides, seed=seed,
+        progress=ticker.progress,
+    )  # fmt: skip
+
+
 def texts_of(settings: Settings, judged: Dataset, ticker: Ticker) -> Dataset:
     """The options of choices, or the items of ratings, as a data set of texts."""
     from backend.data.dataset import write_dataset

@@ -16,6 +16,7 @@ LOOKED_AT = {  # where data of a kind are looked at, if not by comparing layers
 
 def data(found) -> None:
     """Pick or add data, and preview it."""
+    _turn_to_what_was_made()
     left, right = st.columns([3, 2])
     with right, st.container(border=True):
         _bring(found)
@@ -31,14 +32,23 @@ def data(found) -> None:
             data_card(found, ref, dataset)
 
 
+def _turn_to_what_was_made() -> None:
+    """The progress of reading and of cutting; the data set that one of them made is shown next."""
+    for key in ("new-data", "crops"):
+        if (made := ui.follow(key)) is not None:
+            st.session_state["data"] = made.hash
+            st.toast(f"{made.name}: {made.n_rows:,} rows", icon=":material/check:")
+
+
 def _bring(found) -> None:
-    """A file from the reader's machine or a path on the server's; what was read is shown next."""
+    """A file from the reader's machine or a path on the server's."""
     st.markdown("**Bring your own**")
     st.caption(
         "csv, tsv, jsonl or parquet with a text column; a zip of images or of audio, labels from "
-        "its sub-folders; one sound. Tables of people's choices (person, option_a, option_b, "
-        "choice), of ratings (item, rater, rating), and vectors (item, x0, x1, ...) are told by "
-        "their columns."
+        "its sub-folders; one sound; an npz of named arrays (layer_0, layer_1, ... and targets), "
+        "whose features *Complexity* reads. Tables of people's choices (person, option_a, "
+        "option_b, choice), of ratings (item, rater, rating), and vectors (item, x0, x1, ...) are "
+        "told by their columns."
     )
     file = st.file_uploader("File", type=KINDS, key="data-file", label_visibility="collapsed")
     path = st.text_input("or a path on this machine", key="data-path")
@@ -53,9 +63,6 @@ def _bring(found) -> None:
         name = file.name if file else None
         job = found.submit_data(ref, text_column=column or None, name=name)
         ui.start(job, key="new-data")
-    if (added := ui.follow("new-data")) is not None:
-        st.session_state["data"] = added.hash
-        st.toast(f"{added.name}: {added.n_rows:,} rows", icon=":material/check:")
 
 
 def data_card(found, ref: str, dataset) -> None:
@@ -77,7 +84,23 @@ def data_card(found, ref: str, dataset) -> None:
         if dataset.rejected:
             with st.expander(f"{len(dataset.rejected)} left out"):
                 st.dataframe([{"where": w, "why": y} for w, y in dataset.rejected])
+        if dataset.kind == "image" and not {"picture", "side"} <= set(dataset.columns):
+            _crops(found, ref, dataset)
         _card_buttons(found, ref, dataset)
+
+
+def _crops(found, ref: str, dataset) -> None:
+    """Start cutting the pictures of a data set."""
+    with st.expander("Cut into crops", icon=":material/crop:"):
+        st.caption(
+            "Squares of every picture at three sizes, as a data set of its own: more rows to find "
+            "features in. Crops of one picture overlap; *Complexity* holds pictures out whole "
+            "where there are 12 or more."
+        )
+        each = st.number_input("Crops of each picture", 3, 1000, 30, key="crops-each")
+        st.caption(f"{dataset.n_rows:,} pictures give {dataset.n_rows * each:,} crops.")
+        if st.button("Cut", key="cut", type="primary", icon=":material/crop:"):
+            ui.start(found.submit_crops(ref, per_image=each), key="crops")
 
 
 def _card_buttons(found, ref: str, dataset) -> None:
@@ -89,6 +112,11 @@ def _card_buttons(found, ref: str, dataset) -> None:
     page, label = LOOKED_AT.get(dataset.kind, ("compare.py", "Compare layers on it"))
     if page:
         one.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
+        if dataset.kind == "image":
+            one.page_link(
+                "complexity.py", label="Find features in it", icon=":material/arrow_forward:",
+                query_params=query,
+            )  # fmt: skip
     else:
         one.caption("Vectors describe the options of choices: pick them on *Preferences*.")
     if two.button(

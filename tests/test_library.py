@@ -157,6 +157,86 @@ def test_a_data_set_goes_with_its_captures(bench, tmp_path):
     assert not list(bench.settings.vectors.rglob("*.arrow"))
 
 
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of five pictures, a sub-folder per label."""
+    for i in range(5):
+        folder = tmp_path / "pictures" / "ab"[i % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{i}.png").write_bytes(rigs.picture(i))
+    return str(tmp_path / "pictures")
+
+
+def cut(bench, data, **options):
+    return bench.runner.wait(bench.submit_crops(data, **options))
+
+
+def test_crops_of_ones_own_pictures_are_cut_once(bench, pictures, monkeypatch):
+    made = cut(bench, pictures, per_image=4, seed=1)
+    assert (made.name, made.kind, made.n_rows) == ("pictures, crops", "image", 20)
+    assert bench.dataset(made.hash) == bench.datasets()[0] == made
+    table = made.table()
+    names = ["a/0.png", "a/2.png", "a/4.png", "b/1.png", "b/3.png"]
+    assert table["file"].to_pylist() == [name for name in names for _ in range(4)]
+    assert table["label"].to_pylist() == list("aaaaaaaaaaaabbbbbbbb")
+    source = bench.dataset(pictures)
+    with monkeypatch.context() as inside:
+        inside.setattr("backend.work.cut_crops", lambda *_: pytest.fail("cut again"))
+        for ref in (pictures, source.hash):
+            assert cut(bench, ref, per_image=4, seed=1) == made
+    others = [cut(bench, pictures, per_image=4), cut(bench, pictures, per_image=4, sides=(0.5,))]
+    assert len({made.hash, *(other.hash for other in others)}) == 3
+    job = next(j for j in bench.jobs() if j["kind"] == "crops")
+    assert (job["state"], job["title"]) == ("done", "Cut pictures into crops")
+
+
+def test_complexity_holds_the_pictures_of_crops_out_whole(bench, tmp_path):
+    from tests.pages.material import write_images
+
+    images = write_images(tmp_path / "images.zip", 15)  # their names are all that tells them apart
+    made = cut(bench, str(images), per_image=6)
+    asked = {"atoms": 4, "dictionary": "pca"}
+    result = bench.run("complexity", model=str(rigs.model_folder("vit")), data=made.hash, **asked)
+    assert "Rows come from 15 files, which are held out whole." in result.scalars["note"]
+
+
+def test_cutting_shows_how_far_it_is_and_can_be_stopped(bench, pictures, monkeypatch):
+    from backend.errors import Cancelled
+    from backend.jobs.ticks import Ticker
+
+    real = Ticker.progress
+
+    def stop(self, done, total, message=""):
+        if message == "cutting crops":
+            assert (done, total) == (0, 150)
+            bench.cancel(self.job)
+        real(self, done, total, message)
+
+    monkeypatch.setattr(Ticker, "progress", stop)
+    bench.add_data(pictures)
+    with pytest.raises(Cancelled):
+        cut(bench, pictures)
+    assert [d.name for d in bench.datasets()] == ["pictures"]
+    assert not list(bench.settings.data.glob(".part-*"))
+
+
+def test_what_cannot_be_cut_is_said(bench, pictures, tmp_path):
+    with pytest.raises(DataError, match="2 crops with sides"):
+        bench.submit_crops(pictures, per_image=2)
+    assert bench.jobs() == []
+    with pytest.raises(DataError, match=r"'t' holds text, no pictures\. Give a data set of images"):
+        cut(bench, str(rigs.write_csv(tmp_path / "t.csv", 12)))
+    crops = cut(bench, pictures, per_image=3)
+    with pytest.raises(DataError, match="'picture' already"):
+        cut(bench, crops.hash)
+
+
+def test_twelve_digits_of_a_hash_name_a_data_set(bench, tmp_path):
+    made = bench.add_data(str(rigs.write_csv(tmp_path / "t.csv", 12)))
+    assert bench.dataset(made.hash[:12]) == made and bench.dataset(made.hash[:11]) is None
+    assert bench.add_data(made.hash[:12]) == made
+
+
 def test_a_missing_file_is_said(bench, tmp_path):
     with pytest.raises(UserError, match="nothing.csv"):
         bench.add_data(str(tmp_path / "nothing.csv"))

@@ -95,6 +95,16 @@ def test_the_job_is_remembered_with_its_recipe(bench, folder):
     trained(bench, asked)
     record = next(j for j in bench.jobs() if j["kind"] == "train")
     assert record["state"] == "done" and record["request"] == {"recipe": str(asked)}
+    trained(bench, recipe(data=bench.dataset(folder).hash, label="label", epochs=1))
+    assert bench.jobs()[0]["title"] == "Train on bars (label)"  # known by then
+
+
+def test_checkpoints_in_a_folder_are_listed(bench, folder, tmp_path):
+    made = trained(bench, recipe(data=folder, label="label", epochs=2))
+    run = made["checkpoints"][0]["folder"].rpartition("/")[0]
+    assert bench.checkpoints(run) == made["checkpoints"]
+    with pytest.raises(UserError, match="no folder .*nowhere"):
+        bench.checkpoints(str(tmp_path / "nowhere"))
 
 
 def test_mistakes(bench, folder, tmp_path):

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from backend.data.crops import crops, cut
-from backend.data.dataset import write_dataset
+from backend.data.crops import MOST, crops, cut, write_crops
+from backend.data.dataset import open_dataset, write_dataset
 from backend.errors import DataError
 
 
@@ -104,11 +104,57 @@ def test_a_picture_of_one_place_gives_it_again_and_again():
     assert set(table["left"].to_pylist()) == {0} and len(set(files)) == 1
 
 
+def files_of(tmp_path, table):
+    """The column `file` of crops, one value per picture."""
+    data = write_dataset(tmp_path, table, kind="image", name="Ramps", media=PICTURES)
+    table, _ = crops(data, per_image=3)
+    return table["file"].to_pylist()[::3]
+
+
+@pytest.mark.parametrize(
+    ("columns", "files"),
+    [
+        ({"file": ["film", None, "film"]}, ["film", "picture 1", "film"]),  # frames go together
+        ({"file": [7, 8, 9], "name": ["a", "b", "c"]}, ["7", "8", "9"]),
+        ({"name": ["x/1.png", "x/2.png", "y/1.png"]}, ["x/1.png", "x/2.png", "y/1.png"]),
+        ({"name": ["cat", "cat", "dog"]}, ["picture 0", "picture 1", "picture 2"]),
+        ({"label": ["cat", "cat", "dog"]}, ["picture 0", "picture 1", "picture 2"]),
+    ],
+)
+def test_rows_of_one_picture_have_one_file(tmp_path, columns, files):
+    assert files_of(tmp_path, pa.table(columns)) == files
+
+
+def test_crops_are_a_data_set_that_says_what_was_cut(tmp_path):
+    data = write_dataset(
+        tmp_path, TABLE, kind="image", name="Ramps", media=PICTURES, licence="CC0", notes=("Mine.",)
+    )
+    seen = []
+    made = write_crops(tmp_path, data, per_image=6, seed=2, progress=lambda *at: seen.append(at))
+    assert made == open_dataset(made.folder, verify=True)
+    assert (made.name, made.kind, made.n_rows, made.licence) == ("Ramps, crops", "image", 18, "CC0")
+    assert f"6 squares of each of the 3 pictures of Ramps ({data.hash[:12]})" in made.source
+    assert "0.6, 0.4, 0.25" in made.source and "seed 2" in made.source
+    assert "not independent" in made.notes[0] and made.notes[1] == "Mine."
+    measured = [(row, 3, "measuring pictures") for row in range(3)]
+    assert seen == measured + [(done, 18, "cutting crops") for done in (0, 6, 12)]
+    assert made.table().drop("row") == crops(data, per_image=6, seed=2)[0]
+
+
 @pytest.mark.parametrize(
     "options", [{"sides": ()}, {"sides": (0.0,)}, {"sides": (1.2,)}, {"per_image": 2}]
 )
 def test_sizes_that_cannot_be(options):
     with pytest.raises(DataError, match="cannot be"):
+        made(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"per_image": MOST + 1}, "1001 crops of each picture"), ({"seed": -1}, "seed=-1 is out")],
+)
+def test_numbers_out_of_range(options, said):
+    with pytest.raises(DataError, match=said):
         made(**options)
 
 

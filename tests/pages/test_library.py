@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -58,6 +59,31 @@ def test_a_bad_file_gets_one_sentence(visit, home, tmp_path, content):
     at.button(key="add-data").click()
     at = settle(at)
     assert len(at.error) == 1 and "bad.csv" in at.error[0].value and not at.exception
+
+
+def test_pictures_are_cut_into_crops_which_lead_to_complexity(visit, filled, world, tmp_path):
+    home = shutil.copytree(filled, tmp_path / "copy")
+    at = check(visit(home, PAGE, tab="Data", data=world.images))
+    assert "24 pictures give 720 crops." in said(at)
+    at.number_input(key="crops-each").set_value(5).run()
+    assert "24 pictures give 120 crops." in said(at)
+    at.button(key="cut").click()
+    at = check(settle(at))
+    assert "**images, crops** · 120 rows of image" in said(at)
+    assert "5 squares of each of the 24 pictures of images" in said(at)
+    assert "Crops of one picture overlap" in said(at)
+    (made,) = told(at, "data")
+    links = {link.proto.label: link.proto for link in at.get("page_link")}
+    query = parse_qs(links["Find features in it"].query_string)
+    assert links["Find features in it"].page == "complexity"
+    assert query == {"data": [made], "model": [world.vit]}
+    assert not [b for b in at.button if b.key == "cut"]  # crops are not cut again
+    at = check(visit(home, PAGE, tab="Data", data=world.texts))
+    assert "pictures give" not in said(at)
+
+
+def test_an_upload_of_named_arrays_is_spoken_of(visit, home):
+    assert "an npz of named arrays" in said(visit(home, PAGE, tab="Data"))
 
 
 def test_data_can_be_removed(visit, filled, world, tmp_path):
