@@ -275,7 +275,7 @@ def _plain_name(name: str) -> str:
 def _stamp(ref: str) -> str:
     """A reference that changes when the file, or what is in the folder, changes."""
     path = Path(ref).expanduser()
-    if ref.startswith("demo:") or not path.exists():
+    if not ref or ref.startswith("demo:") or not path.exists():
         return ref
     inside = islice(path.rglob("*"), 1_000_000)
     files = [path] if path.is_file() else [p for p in inside if p.is_file()]

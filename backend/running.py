@@ -161,9 +161,9 @@ class Running(Trained):
                 self._fill(job, resolved)
         views = tuple(self.view_of(r) for r in asks)
         job.report(0, 0, f"computing: {spec.title}")
-        source = self.source(asks[0].description) if spec.needs_model and asks else None
+        sources = tuple(self.source(a.description) for a in asks) if spec.needs_model else ()
         body = job.call(
-            work.analyse, self.settings, spec.key, views, source, request.seed,
+            work.analyse, self.settings, spec.key, views, sources, request.seed,
             spec.parse(request.parameters),
             inputs.tables if spec.arrays or spec.reads != "rows" else None,
         )  # fmt: skip
@@ -184,6 +184,7 @@ class Running(Trained):
         facts: dict = {
             "key": key, "analysis": spec.key, "version": spec.version,
             "models": [{"ref": a.description["ref"], "id": a.capture.model_id,
+                        "title": a.description["title"],
                         "dtype": a.description["dtype"], "device": a.description["device"],
                         "notes": a.description["notes"], "blocks": a.description["blocks"]}
                        for a in asks],

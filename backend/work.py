@@ -128,10 +128,14 @@ def verify_capture(
 
 
 def analyse(
-    settings: Settings, key: str, views: tuple[CaptureView, ...], source: ModelSource | None,
+    settings: Settings, key: str, views: tuple[CaptureView, ...], sources: tuple[ModelSource, ...],
     seed: int, parameters: dict, tables: tuple[Dataset, Dataset | None] | None, ticker: Ticker,
 ) -> Body:  # fmt: skip
-    """Run one registered analysis; `tables` are the judgements and the second data set, if any."""
+    """Run one registered analysis.
+
+    `sources` are the models of the views, where it needs them open; a second one is handed over as
+    `second`, as it is. `tables` are the judgements and the second data set, if any.
+    """
     from backend.analyses import load_all
 
     spec = load_all()[key]
@@ -139,12 +143,14 @@ def analyse(
     call = partial(spec.run, views, seed=seed, progress=ticker.progress, **parameters)
     if tables is not None:
         call = partial(call, data=tables[0], also=tables[1])
-    if not spec.needs_model or source is None:
+    if not spec.needs_model or not sources:
         return call()
     from backend.models.loading import SHELF
     from backend.whatif.applying import applied
 
-    model, whatif = SHELF.get(source, settings), WhatIf.parse(views[0].whatif)
+    model, whatif = SHELF.get(sources[0], settings), WhatIf.parse(views[0].whatif)
+    if len(sources) > 1:
+        call = partial(call, second=SHELF.get(sources[1], settings))
     if spec.compares:
         return call(model=model, whatif=whatif)
     with applied(model, whatif):

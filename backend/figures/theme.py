@@ -218,9 +218,14 @@ def model_refs(provenance: Mapping[str, object]) -> list[str]:
 
 
 def model_names(provenance: Mapping[str, object]) -> list[str]:
-    """The models of a result with seven digits of revision or content id, ready to show."""
+    """The models of a result with seven digits of revision or content id, ready to show.
+
+    A folder goes by its title where the provenance has one.
+    """
     names = []
     for ref, model in zip(model_refs(provenance), provenance.get("models") or [], strict=True):  # type: ignore[call-overload]
+        if isinstance(model, Mapping) and model.get("title") and ref.startswith(("/", "~")):
+            ref = str(model["title"])  # a path says less than what lies there
         name, at, revision = ref.rpartition("@")
         if not at:
             name, revision = ref, str(model.get("id", "")) if isinstance(model, Mapping) else ""

@@ -21,6 +21,12 @@ def test_a_finished_figure_says_n_pooling_layer_dtype_seed_model_and_key(provena
     assert footers == ["penultimate 0123456789ab"]
 
 
+def test_a_folder_goes_by_its_title():
+    model = {"ref": "/runs/016ade/epoch-0150", "id": "0123456789", "title": "MLP, epoch 150"}
+    assert theme.model_names({"models": [model]}) == ["MLP, epoch 150@0123456"]
+    assert theme.model_names({"models": [model | {"ref": "org/name@main"}]}) == ["org/name@main"]
+
+
 def test_the_whole_provenance_is_in_the_figure_as_plain_json(provenance):
     odd = {**provenance, "top": np.float32(0.5), "bad": math.nan, "path": np.arange(2)}
     meta = theme.finish(go.Figure(), "Title", odd).layout.meta
