@@ -167,10 +167,20 @@ _FIGURES: dict[str, dict[str, tuple[str, Callable[[Result], "go.Figure"]]]] = {
         "clusters": ("clusters", lambda r: figures.feature_clusters(r)),
         "flow": ("flow", lambda r: figures.feature_flow(r)),
         "ablation": ("ablation", lambda r: figures.feature_ablation(r)),
+        "ladder": ("ladder", lambda r: figures.feature_ladder(r)),
+        "tree": ("branches", lambda r: figures.feature_tree_map(r)),
     },
     "feature_learning": {
         "training": ("training", lambda r: figures.feature_training(r)),
         "late": ("features", lambda r: figures.feature_scatter(r, y="time_to_decode")),
+    },
+    "feature_match": {
+        "complexities": ("features", lambda r: figures.feature_match_distributions(r)),
+        "pairs": ("pairs", lambda r: figures.feature_match_pairs(r)),
+        "in-other": (
+            "pairs",
+            lambda r: figures.feature_match_pairs(r, against="complexity_in_other"),
+        ),
     },
     "harshness": {"steps": ("steps", lambda r: figures.harshness_steps(r))},
     "whatif": {

@@ -5,14 +5,16 @@ import streamlit as st
 import ui
 from backend import RunRequest, figures
 from complexity_feature import feature_tab, heat_tab
+from complexity_models import models_tab
+from complexity_probes import probes_tab
 from complexity_tabs import ablation_tab, flow_tab, measures_tab, training_tab
 
 TABS = (
-    "Feature", "Features by layers", "What goes with it", "Flow", "Taken out", "Over training",
-    "Papers", "Export",
+    "Feature", "Features by layers", "What goes with it", "Probes", "Flow", "Taken out",
+    "Over training", "Two models", "Papers", "Export",
 )  # fmt: skip
 COLOURS = ("complexity", "importance", "importance_signed", "frequency", "hoyer", "redundancy",
-           "sensitivity", "origin", "cluster")  # fmt: skip
+           "sensitivity", "stability", "origin", "cluster")  # fmt: skip
 
 
 def main() -> None:
@@ -52,16 +54,29 @@ def settings() -> None:
             "Noise draws", (0, 10, 30), key="draws", bind="query-params",
             help="How a feature moves when its pictures get noise; runs the model again. 0: not.",
         )  # fmt: skip
+        one, two, three, _ = st.columns(4)
+        one.selectbox("Map by", ("pca", "umap"), key="map", bind="query-params",
+                      help="umap keeps neighbours; distances across it mean little.")  # fmt: skip
+        two.selectbox(
+            "Small nets on", (0, 8, 16), key="ladder", bind="query-params",
+            help="Features, from simple to complex, that a small net reads too. 0: none.",
+        )  # fmt: skip
+        three.selectbox(
+            "Learned again", (0, 3), key="stability", bind="query-params",
+            help="Random starts from which the features are learned again, to see which return. "
+            "0: none.",
+        )  # fmt: skip
 
 
 def request(bench) -> RunRequest:
     """The complexity analysis of the bench, with the settings that were chosen."""
     held = st.session_state
-    chosen = {"dictionary": held["dictionary"], "atoms": int(held["atoms"]),
-              "rule": held["rule"], "draws": int(held["draws"])}  # fmt: skip
+    always = {"map": held["map"], "ladder": int(held["ladder"])}
     if bench.dataset is not None and bench.dataset.kind == "arrays":  # features come with the data
-        return RunRequest("complexity", "", bench.data, seed=bench.seed)
-    return bench.request("complexity", **chosen)
+        return RunRequest("complexity", "", bench.data, seed=bench.seed, parameters=always)
+    counts = {name: int(held[name]) for name in ("atoms", "draws", "stability")}
+    return bench.request("complexity", dictionary=held["dictionary"], rule=held["rule"], **counts,
+                         **always)  # fmt: skip
 
 
 def hero(result) -> None:
@@ -77,8 +92,8 @@ def hero(result) -> None:
         ui.show(fig, key="feature-map", alt=result.reading, modes=("points",),
                 select=lambda: _take("feature-map"))  # fmt: skip
     with right:
-        against = [c for c in ("importance", "frequency", "redundancy", "sensitivity", "hoyer")
-                   if c in known]  # fmt: skip
+        against = [c for c in ("importance", "frequency", "redundancy", "sensitivity", "hoyer",
+                                "stability") if c in known]  # fmt: skip
         ui.forget("against", against)
         other = st.selectbox("Complexity against", against, key="against", bind="query-params")
         fig = figures.feature_scatter(result, y=other or "frequency", current=chosen(result))
@@ -113,9 +128,10 @@ def evidence(bench, result) -> None:
     draw = {
         "Feature": lambda: feature_tab(bench, result, one),
         "Features by layers": lambda: heat_tab(result), "Flow": lambda: flow_tab(result),
-        "What goes with it": lambda: measures_tab(result),
+        "What goes with it": lambda: measures_tab(result, one),
+        "Probes": lambda: probes_tab(result),
         "Taken out": lambda: ablation_tab(result),
-        "Over training": lambda: training_tab(bench),
+        "Over training": lambda: training_tab(bench), "Two models": lambda: models_tab(bench),
         "Papers": lambda: ui.claims(ui.workbench().claims([result])),
         "Export": lambda: ui.provenance(
             result, figures.feature_map(result, colour="complexity"), name="complexity"

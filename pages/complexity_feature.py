@@ -1,5 +1,7 @@
 """One feature: where it becomes readable, what excites it, what it counts for; and all at once."""
 
+from pathlib import PurePath
+
 import pyarrow.compute as pc
 import streamlit as st
 
@@ -7,6 +9,7 @@ import ui
 from backend import figures
 
 PICTURES = 24
+LETTERS = 18  # of a caption below a picture
 
 
 def feature_tab(bench, result, feature: int) -> None:
@@ -54,7 +57,10 @@ def _top(bench, result, feature: int) -> None:
     found = ui.workbench()
     if bench.dataset.kind == "image":
         pictures = [found.media(bench.data, int(row)) for row in rows]
-        st.image(pictures, width=84, caption=[f"{v:.2f}" for v in values[: len(rows)]])
+        whence = _whence(found.rows(bench.data, [int(row) for row in rows]))
+        said = [f"{v:.2f}" for v in values[: len(rows)]]
+        st.image(pictures, width=84, caption=[f"{v} {w}".strip() for v, w in
+                                              zip(said, whence, strict=True)])  # fmt: skip
         return
     if bench.dataset.kind == "audio":
         for row in rows[:6]:
@@ -68,6 +74,17 @@ def _top(bench, result, feature: int) -> None:
                  hide_index=True, key="top-rows", height=420)  # fmt: skip
 
 
+def _whence(rows) -> list[str]:
+    """Where each picture comes from, in a few letters: its label, else the name of its file."""
+    names = [""] * len(rows)
+    for column in ("file", "label"):
+        if column in rows.column_names:
+            told = [str(v if v is not None else "") for v in rows[column].to_pylist()]
+            told = [PurePath(v).stem if column == "file" else v for v in told]
+            names = [new or old for new, old in zip(told, names, strict=True)]
+    return [n if len(n) <= LETTERS else f"{n[: LETTERS - 1]}…" for n in names]
+
+
 def heat_tab(result) -> None:
     """Every feature by every layer, and the tables behind it."""
     by = st.segmented_control("Sorted by", ("complexity", "importance", "feature"),
@@ -76,4 +93,5 @@ def heat_tab(result) -> None:
     ui.show(figures.feature_heat(result, by=by or "complexity"), key="heat",
             alt="Share of each feature that each layer tells")  # fmt: skip
     ui.table(result.tables["features"].drop_columns(["x", "y"]), key="features-table")
-    ui.table(result.tables["readability"], key="readability-table")
+    read = result.tables["readability"].rename_columns({"layer": "site"})
+    ui.table(read, key="readability-table")

@@ -7,13 +7,31 @@ import streamlit as st
 import ui
 from backend import RunRequest, figures
 
+ASKED = {"sensitivity": "Noise draws", "stability": "Learned again"}  # measured when asked for
 
-def measures_tab(result) -> None:
-    """Clusters of features, and how complexity goes with each other measure."""
-    ui.show(figures.feature_clusters(result), key="clusters",
-            alt="Groups of features by mean complexity")  # fmt: skip
-    ui.table(result.tables["correlations"], key="correlations-table", height=240)
-    st.caption("Correlations over features; they say what goes together, not why.")
+
+def measures_tab(result, feature: int) -> None:
+    """Groups of features and the tree of them, and how complexity goes with each other measure."""
+    there = result.tables["features"]
+    known = [m for m in ("complexity", "importance") if there[m].null_count < len(there)]
+    ui.forget("groups-by", known)
+    by = st.segmented_control("Mean of", known, default=known[0], key="groups-by", required=True,
+                              bind="query-params") or known[0]  # fmt: skip
+    ui.show(figures.feature_clusters(result, by=by, current=feature), key="clusters",
+            alt=f"Groups of features by mean {by}")  # fmt: skip
+    ui.show(figures.feature_tree_map(result, by=by, current=feature), key="tree",
+            alt=f"The tree of features and the mean {by} of its branches")  # fmt: skip
+    if by == "complexity" and (said := result.scalars.get("tree_reading")):
+        st.caption(said)
+    with_ = result.tables["correlations"].rename_columns({"measure": "complexity with"})
+    ui.table(with_, key="correlations-table", height=240)
+    said = "Correlations over features; they say what goes together, not why."
+    lost = [f"{name} (set *{setting}* above)" for name, setting in ASKED.items()
+            if there[name].null_count == len(there)]  # fmt: skip
+    if lost and result.scalars["dictionary"] != "as given":
+        said += f" Not measured: {', '.join(lost)}."
+    st.caption(said)
+    ui.table(result.tables["branches"], key="branches-table", height=240)
 
 
 def flow_tab(result) -> None:
@@ -45,17 +63,10 @@ def ablation_tab(result) -> None:
 def training_tab(bench) -> None:
     """When features become readable over a training's checkpoints; and a training to start."""
     _start()
-    runs = [run for run in ui.workbench().trainings() if run["checkpoints"]]
-    names = {run["checkpoints"][-1]["folder"]: _title(run) for run in runs}
-    if not names:
-        st.caption("No training is at hand yet: start one above.")
+    chosen = _checkpoints(bench)
+    if chosen is None:
         return
-    ui.forget("trained", list(names))
-    last = st.selectbox("Training", list(names), key="trained", bind="query-params",
-                        format_func=names.__getitem__)  # fmt: skip
-    run = next(r for r in runs if r["checkpoints"][-1]["folder"] == last)
-    told = parse_qs(run["recipe"])["data"][0]  # as it was named; the content may be known by hash
-    data = run["data"] if ui.workbench().dataset(run["data"]) else told
+    last, data = chosen
     asked = RunRequest("feature_learning", last, data, seed=bench.seed,
                        parameters={"atoms": int(st.session_state["atoms"])})  # fmt: skip
     found = ui.answer(asked, what="Features over training", auto=False)
@@ -65,9 +76,12 @@ def training_tab(bench) -> None:
     left, right = st.columns(2, gap="medium")
     epochs = sorted(set(found.tables["training"]["epoch"].to_pylist()))
     with right:
-        epoch = st.select_slider("Epoch", epochs, epochs[-1], key="epoch", bind="query-params")
+        counted_in = str(found.scalars["counted_in"])
+        epoch = st.select_slider(
+            counted_in.capitalize(), epochs, epochs[-1], key="epoch", bind="query-params"
+        )
         fig = figures.feature_scatter(found, y="importance", epoch=int(epoch))
-        ui.show(fig, key="epoch-scatter", alt=f"Complexity and importance at epoch {epoch}")
+        ui.show(fig, key="epoch-scatter", alt=f"Complexity and importance at {counted_in} {epoch}")
     with left:
         ui.level_with_slider()
         ui.show(figures.feature_training(found, current=int(epoch)), key="training",
@@ -77,6 +91,36 @@ def training_tab(bench) -> None:
     ui.table(found.tables["training"], key="training-table", height=240)
     ui.claims(ui.workbench().claims([found]))
     ui.provenance(found, figures.feature_training(found), name="feature_learning")
+
+
+def _checkpoints(bench) -> tuple[str, str] | None:
+    """The last checkpoint of a training here, or in a folder of the reader's; and what it reads."""
+    found = ui.workbench()
+    runs = [run for run in found.trainings() if run["checkpoints"]]
+    names = {run["checkpoints"][-1]["folder"]: _title(run) for run in runs}
+    left, right = st.columns(2, gap="medium")
+    if names:
+        ui.forget("trained", list(names))
+        last = left.selectbox("Training", list(names), key="trained", bind="query-params",
+                              format_func=names.__getitem__)  # fmt: skip
+    else:
+        left.caption("No training is at hand yet: start one above, or name checkpoints of yours.")
+    folder = right.text_input(
+        "or a folder of checkpoints of yours", key="checkpoints", bind="query-params",
+        placeholder="on this machine, as runs/mine",
+        help="It holds model folders of one architecture, named like epoch-0001 or checkpoint-500; "
+        "their features are read on the data of the sidebar.",
+    )  # fmt: skip
+    if folder:
+        own = ui.guarded(found.checkpoints, folder)
+        counted = f"{len(own)} checkpoints, {own[0]['epoch']} to {own[-1]['epoch']}"
+        right.caption(f"{counted}, on {bench.dataset.name if bench.dataset else bench.data}.")
+        return own[-1]["folder"], bench.data
+    if not names:
+        return None
+    run = next(r for r in runs if r["checkpoints"][-1]["folder"] == last)
+    told = parse_qs(run["recipe"])["data"][0]  # as it was named; the content may be known by hash
+    return last, run["data"] if found.dataset(run["data"]) else told
 
 
 def _title(run: dict) -> str:
@@ -100,4 +144,3 @@ def _start() -> None:
         seed = four.number_input("Seed of the training", 0, 10_000, 0, key="train-seed")
         recipe = f"data={quote(str(data))}&label={quote(label)}&epochs={epochs}&seed={seed}"
         ui.do("Train", lambda: ui.workbench().submit_training(recipe), key="training-run")
-        ui.follow("training-run")

@@ -45,6 +45,12 @@ def list_checkpoints(folder: Path) -> list[tuple[int, Path]]:
     return [(number, part) for number, part, _ in found]
 
 
+def counted_in(folder: Path) -> str:
+    """What a checkpoint's number counts, by its folder's name: epoch, step or checkpoint."""
+    match = _NAMED.fullmatch(folder.name)
+    return match[1] if match else "checkpoint"
+
+
 def find_checkpoints(model: "LoadedModel") -> list[tuple[int, Path]]:
     """The checkpoints beside the model up to its own, by number.
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from backend.analyses.complexity_inputs import Split, Subject
+from backend.analyses.threads import one_thread
 from backend.errors import AnalysisError
 
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ def find(subject: Subject, split: Split, *, kind: str, atoms: int, seed: int) ->
     X = subject.last
     if kind == "auto":
         kind = "kmeans" if X.min() < 0 else "nmf"
-    learned = learn(subject, split, kind=kind, atoms=atoms, seed=seed)
-    learned, Z = made.without_dead(learned, made.encode(learned, X))
+    with one_thread():
+        learned = learn(subject, split, kind=kind, atoms=atoms, seed=seed)
+        learned, Z = made.without_dead(learned, made.encode(learned, X))
     notes = (f"Features: {learned.said}.",)
     if learned.dead:
         notes = (*notes, f"{learned.dead} directions code no row and were dropped.")
@@ -67,7 +69,9 @@ def find(subject: Subject, split: Split, *, kind: str, atoms: int, seed: int) ->
 def learn(
     subject: Subject, split: Split, *, kind: str, atoms: int, seed: int, init: str | None = None
 ) -> "Dictionary":
-    """Directions of one kind from the fit rows of the last layer; `init` is how NMF starts.
+    """Directions of one kind from the fit rows of the last layer.
+
+    `init` "random" is for NMF and the sparse dictionary, which start from singular vectors.
 
     Raises
     ------
@@ -87,7 +91,7 @@ def learn(
         "nmf-per-class": partial(made.learn_nmf_classes, fit, names or [], atoms, seed=seed,
                                  init=init),
         "kmeans": partial(made.learn_kmeans, fit, atoms, seed=seed),
-        "sparse": partial(made.learn_sparse, fit, atoms, seed=seed),
+        "sparse": partial(made.learn_sparse, fit, atoms, seed=seed, init=init),
         "pca": partial(made.learn_pca, fit, min(atoms, *fit.shape), seed=seed),
         "neurons": partial(made.neurons, fit.shape[1]),
         "random": partial(made.random_directions, fit.shape[1], atoms, seed=seed),

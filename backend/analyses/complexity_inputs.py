@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from backend.analyses.inputs import sample, trunk
 from backend.capture.view import CaptureView
@@ -94,16 +95,21 @@ def from_view(
     if not branches["skip"] or not branches["main"]:
         branches = {}
     subject = Subject(names, layers, one.rows, last=layers[-1], branches=branches)
-    table = one.table()
-    if "file" in table.column_names:
-        _, files = np.unique(np.array(table["file"].to_pylist(), str), return_inverse=True)
-        if files.max() + 1 < len(files):
-            note = f"Rows come from {files.max() + 1} files"
-            note += ", which are held out whole." if files.max() + 1 >= GROUPS_LEAST else "."
-            if files.max() + 1 < FILES_FEW:
-                note += " So few may each make features of their own: read correlations with care."
-            subject = replace(subject, groups=files, notes=(note,))
+    if (files := files_of(one.table())) is not None:
+        note = f"Rows come from {files.max() + 1} files"
+        note += ", which are held out whole." if files.max() + 1 >= GROUPS_LEAST else "."
+        if files.max() + 1 < FILES_FEW:
+            note += " So few may each make features of their own: read correlations with care."
+        subject = replace(subject, groups=files, notes=(note,))
     return with_head(subject, model) if model is not None else subject
+
+
+def files_of(table: pa.Table) -> np.ndarray | None:
+    """Number of each row's file, int (N,), where a column `file` puts some rows together."""
+    if "file" not in table.column_names:
+        return None
+    _, files = np.unique(np.array(table["file"].to_pylist(), str), return_inverse=True)
+    return files if files.max() + 1 < len(files) else None
 
 
 def with_head(subject: Subject, model: "LoadedModel") -> Subject:

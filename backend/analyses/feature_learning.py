@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from backend.analyses.checkpoints import find_checkpoints, vectors_at, weights_of
+from backend.analyses.checkpoints import counted_in, find_checkpoints, vectors_at, weights_of
 from backend.analyses.complexity_features import Found, find, weigh
-from backend.analyses.complexity_inputs import Subject, split_rows, with_head
+from backend.analyses.complexity_inputs import Subject, files_of, split_rows, with_head
 from backend.analyses.intervals import number, rank_correlation, say
 from backend.analyses.result import Body, Result, Scalar
 from backend.analyses.spec import Claim, Measured, Parameter, Progress, Spec, register
@@ -47,7 +47,7 @@ def run(
 
     view = views[0]
     rows = stored_order(view.dataset.n_rows)[: min(view.n, at_most)]
-    split = split_rows(len(rows), seed=seed)
+    split = split_rows(len(rows), seed=seed, groups=files_of(view.dataset.take(rows)))
     moments = [
         _moment(epoch, folder, model, view, rows, split, atoms, seed, progress)
         for epoch, folder in find_checkpoints(model)
@@ -72,6 +72,7 @@ def run(
         "n_active": pa.array(read.active[alive].astype(np.int64)),
     })  # fmt: skip
     scalars = _scalars(rows, moments, features, everything, most)
+    scalars["counted_in"] = counted_in(model.source.folder)
     tables = {"features": features, "training": _training(moments)}
     return Body(scalars, tables, _reading(scalars))
 
@@ -86,11 +87,11 @@ def _moment(
     last = next(s for s in ("penultimate", "final", *model.sites[::-1]) if s in model.sites)
     sites = (*(s for s in trunk(model.sites) if s not in ("embed", last, "head")), last)
     with weights_of(model, folder):
-        found = vectors_at(model, view, rows, sites, progress=progress, doing=f"epoch {epoch}")
+        found = vectors_at(model, view, rows, sites, progress=progress, doing=folder.name)
         layers = tuple(found[s] for s in sites)
         subject = with_head(Subject(sites, layers, rows, last=layers[-1]), model)
     if not np.isfinite(layers[-1]).all():
-        raise AnalysisError(f"Epoch {epoch} gives values that are not finite.",
+        raise AnalysisError(f"{folder.name} gives values that are not finite.",
                             "Leave that checkpoint out.")  # fmt: skip
     features = find(subject, split, kind="auto", atoms=atoms, seed=seed)
     read = readability(list(zip(sites, layers, strict=True)), features.Z, split, draws=0,
@@ -138,8 +139,8 @@ def _ends(s: dict, name: str) -> str:
 
 def _reading(s: dict) -> str:
     text = (
-        f"From epoch {s['first_epoch']} to {s['last_epoch']} the mean complexity of all features "
-        f"goes {_ends(s, 'all')}"
+        f"From {s['counted_in']} {s['first_epoch']} to {s['last_epoch']} the mean complexity of "
+        f"all features goes {_ends(s, 'all')}"
     )
     if s["top_last_mean"] is not None:
         text += f", of the top tenth by importance {_ends(s, 'top')}"
@@ -177,7 +178,7 @@ SPEC = register(
         title="Features over training",
         question="When are features learnt?",
         source=_PAPER,
-        version=1,
+        version=2,
         run=run,
         kinds=("image", "text", "audio"),
         captures=0,

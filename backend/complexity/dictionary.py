@@ -15,6 +15,7 @@ from backend.errors import AnalysisError
 Kind = Literal["nmf_classes", "nmf", "kmeans", "sparse", "pca", "neurons", "random"]
 PROJECTED = ("pca", "neurons", "random")  # codes are inner products
 _SCALE_ROWS = 20_000  # rows that decide a penalty's scale
+_ROUNDING = 1e-12  # smaller eigenvalues, relative to the largest, are rounding
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def learn_nmf(
 ) -> Dictionary:
     """Non-negative matrix factorisation of rows X (N, d) >= 0 into k directions.
 
-    `init` is NNDSVDA where k <= min(N, d), else random; for stability over seeds give "random".
+    `init` is NNDSVDA where k is at most the rank of X, else random; for stability over seeds give
+    "random".
 
     Source: Lee and Seung 1999; Boutsidis and Gallopoulos 2008 (start); Cichocki and Phan 2009.
     """
@@ -152,11 +154,13 @@ def learn_kmeans(X: np.ndarray, k: int, *, seed: int, rounds: int = 50) -> Dicti
 
 
 def learn_sparse(
-    X: np.ndarray, k: int, *, seed: int, strength: float = 0.1, steps: int = 200
-) -> Dictionary:
+    X: np.ndarray, k: int, *, seed: int, strength: float = 0.1, steps: int = 200,
+    init: str | None = None,
+) -> Dictionary:  # fmt: skip
     """Sparse dictionary of centred rows X (N, d) with non-negative codes under an L1 penalty.
 
-    `strength` is the penalty in units of a row's root mean square length.
+    `strength` is the penalty in units of a row's root mean square length. `init` is by singular
+    vectors, or "random" for rows drawn at random, as stability over seeds needs.
 
     Source: Mairal, Bach, Ponce, Sapiro 2009 (online dictionary learning).
     """
@@ -168,11 +172,14 @@ def learn_sparse(
     length = float(np.sqrt(np.square(X[:_SCALE_ROWS] - centre).sum(axis=1).mean()))
     if not length > 0:
         raise AnalysisError("All rows are the same.", "Give rows that differ.")
-    size = min(256, len(X))
+    size, start = min(256, len(X)), None
+    if init == "random":
+        drawn = np.random.default_rng(seed).choice(len(X), k, replace=k > len(X))
+        start = unit(X[drawn] - centre)
     learner = MiniBatchDictionaryLearning(
         n_components=k, alpha=strength, fit_algorithm="cd", positive_code=True, batch_size=size,
         max_iter=max(1, steps * size // len(X)), random_state=seed, transform_algorithm="lasso_cd",
-        transform_max_iter=10_000,
+        transform_max_iter=10_000, dict_init=start,
     )  # fmt: skip
     D = learner.fit((X - centre) / length).components_
     said = f"sparse dictionary of {len(X)} centred rows, penalty {strength:g}"
@@ -257,13 +264,21 @@ def _nmf(
     from sklearn.decomposition import NMF
     from sklearn.exceptions import ConvergenceWarning
 
-    started = init or ("nndsvda" if k <= min(X.shape) else "random")
+    started = init or ("nndsvda" if k <= _rank(X) else "random")
     learner = NMF(k, init=started, random_state=seed, max_iter=iterations)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always", ConvergenceWarning)
         learner.fit(np.ascontiguousarray(X, dtype=np.float64))
     stopped = any(issubclass(one.category, ConvergenceWarning) for one in heard)
     return learner.components_, started, stopped
+
+
+def _rank(X: np.ndarray) -> int:
+    """Directions in which rows X (N, d) have a length; beyond, singular vectors are rounding noise
+    and a start from them is another each time."""
+    X = np.asarray(X, dtype=np.float64)
+    values = np.linalg.eigvalsh(X.T @ X if X.shape[1] <= len(X) else X @ X.T)
+    return int((values > _ROUNDING * values[-1]).sum())
 
 
 def _finished(

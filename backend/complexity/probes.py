@@ -4,7 +4,8 @@ The network predicts what the ridge probe leaves over, so it starts as the linea
 only be chosen over it by rows that neither was fitted on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ class Network:
 
     hidden: int = 32
     epochs: int = 60
+    patience: int = 15  # epochs after which no feature has gained: then training ends
     batch: int = 256
     rate: float = 3e-3
     decay: float = 1e-3
@@ -83,9 +85,23 @@ def probe_ladder(
         progress(index, len(layers), f"training probes of {name}")
         if live.any():
             alpha = float(linear.alphas[index, live][0])
-            found = _of_layer(X, targets[:, live], split, alpha, network, seed)
+            with _one_thread():
+                found = _of_layer(X, targets[:, live], split, alpha, network, seed)
             mlp[index, live], best[index, live] = found
     return Ladder(linear.layers, features, linear.raw, mlp, best)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Hold torch to one thread: on matrices this small a second one costs ten times the work."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _of_layer(
@@ -151,4 +167,6 @@ def _trained(
             best[better] = epoch
             if better.any():
                 said[:, better] = predict(x["held"])[:, better]
+            elif epoch - best.max() >= network.patience:
+                break
     return said.double().numpy(), best.numpy()

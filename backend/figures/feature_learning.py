@@ -40,17 +40,17 @@ def feature_training(
     K, weight = (column_of(table, name, of="training") for name in ("complexity", "importance"))
     epochs = np.unique(epoch)
     groups = _groups(epoch, K, weight, share)
-    fig = go.Figure()
+    fig, counted_in = go.Figure(), str(result.scalars.get("counted_in", "epoch"))
     for (name, values), colour in zip(
         groups.items(), (palette.BASELINE, palette.CATEGORIES[4]), strict=True
     ):
-        _add_mean(fig, epochs, values, name, colour)
+        _add_mean(fig, epochs, values, name, colour, counted_in)
     if current in epochs:
         at = int(np.flatnonzero(epochs == current)[0])
         fig.add_vline(x=at, line={"color": palette.SELECTED, "width": 1.5})
     fig.update_xaxes(
         tickvals=list(range(len(epochs))), ticktext=[str(e) for e in epochs.tolist()],
-        title_text="epoch (equal steps)",
+        title_text=f"{counted_in} (equal steps)",
     )  # fmt: skip
     fig.update_yaxes(title_text="mean complexity")
     fig.update_layout(uirevision="feature training")
@@ -79,15 +79,16 @@ def _groups(
 
 
 def _add_mean(
-    fig: go.Figure, epochs: np.ndarray, values: list[np.ndarray], name: str, colour: str
-) -> None:
+    fig: go.Figure, epochs: np.ndarray, values: list[np.ndarray], name: str, colour: str,
+    counted_in: str,
+) -> None:  # fmt: skip
     mean = np.array([v.mean() if len(v) else np.nan for v in values])
     half = Z95 * np.array([mean_error(v) if len(v) else np.nan for v in values], dtype=float)
     low, high = mean - half, mean + half
     x = np.arange(len(epochs))
     add_band(fig, x, low, high, name=name, colour=colour)
     said = [
-        f"epoch {e}: {theme.interval(float(mean[i]), float(low[i]), float(high[i]))}"
+        f"{counted_in} {e}: {theme.interval(float(mean[i]), float(low[i]), float(high[i]))}"
         f"<br>n {theme.count(len(values[i]))} features"
         for i, e in enumerate(epochs.tolist())
     ]

@@ -28,6 +28,7 @@ MEASURES = {
     "frequency": "share of rows active",
     "redundancy": "redundancy",
     "sensitivity": "sensitivity to noise",
+    "stability": "stability over random starts",
     "time_to_decode": "time to decode",
     "n_active": "active rows",
     "std": "standard deviation",
@@ -41,6 +42,7 @@ _SAID = (  # columns that a hover text has where they are there and known
     "hoyer",
     "redundancy",
     "sensitivity",
+    "stability",
     "time_to_decode",
 )
 

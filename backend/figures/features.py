@@ -1,4 +1,4 @@
-"""The map of features, and their clusters from simple to complex.
+"""The map of features, and their groups from simple to complex.
 
 Reads the tables `features` and `clusters`(cluster, n, complexity, importance).
 """
@@ -12,10 +12,12 @@ import pyarrow as pa
 from backend.analyses.result import Result
 from backend.errors import AnalysisError
 from backend.figures import palette, theme
+from backend.figures.blocks import one_of
 from backend.figures.cloud import axis_limits, fix_axes
 from backend.figures.columns import integers, numbers, table_of, texts
 from backend.figures.feature_rows import (
     SVG_MOST,
+    column_of,
     draw_points,
     features_of,
     frame_feature,
@@ -23,6 +25,8 @@ from backend.figures.feature_rows import (
     sample_of_features,
     say_features,
 )
+
+_GROUPED = {"complexity": "simplest", "importance": "least important"}  # what stands first
 
 
 def feature_map(
@@ -53,33 +57,40 @@ def feature_map(
     return theme.finish(fig, title, result.provenance, sample=sample)
 
 
-def feature_clusters(result: Result, *, current: int | None = None) -> go.Figure:
+def feature_clusters(
+    result: Result, *, by: str = "complexity", current: int | None = None
+) -> go.Figure:
     """Mean complexity of each cluster as bars, simplest first; dots are its features.
 
-    `current` is the selected feature; its dot is ringed and its cluster's bar framed.
+    Parameters
+    ----------
+    by : `complexity` or `importance`: what is averaged, and sorts the clusters.
+    current : the selected feature; its dot is ringed and its cluster's bar framed.
     """
-    table = table_of(result, "clusters", "cluster", "n", "complexity").sort_by("complexity")
+    one_of(by, _GROUPED, "measure of groups")
+    table = table_of(result, "clusters", "cluster", "n", by).sort_by(by)
     if not table.num_rows:
         raise AnalysisError("The features have no clusters.", "Ask for more features.")
-    features = features_of(result, "cluster")
+    table = table.filter(pa.array(np.isfinite(column_of(table, by, of="clusters"))))
+    features = features_of(result, "cluster", by)
     order = integers(table, "cluster").tolist()
     place = {cluster: i for i, cluster in enumerate(order)}
     own = np.array([place.get(c, -1) for c in features["cluster"].to_pylist()])
     ticks = _cluster_names(features, own, order)
-    fig = go.Figure(
-        _bars(table, ticks, _cluster_of(features, own, current), numbers(features, "complexity"))
-    )
-    _add_members(fig, features.filter(pa.array(own >= 0)), own[own >= 0], current)
+    value = column_of(features, by, of="features")
+    fig = go.Figure(_bars(table, by, ticks, _cluster_of(features, own, current), value))
+    _add_members(fig, features.filter(pa.array(own >= 0)), own[own >= 0], by, current)
     fig.update_yaxes(
         tickvals=list(range(len(order))), ticktext=ticks, range=[len(order) - 0.4, -0.6],
         automargin=True, showgrid=False,
     )  # fmt: skip
-    fig.update_xaxes(title_text="mean complexity of the cluster; dots: its features")
+    fig.update_xaxes(title_text=f"mean {by} of the cluster; dots: its features")
     fig.update_layout(
-        height=max(360, 150 + 22 * len(order)), uirevision="feature clusters", showlegend=False
-    )
+        height=max(360, 150 + 22 * len(order)), uirevision=f"feature clusters {by}",
+        showlegend=False,
+    )  # fmt: skip
     sample = sample_of_features(result, first=[f"{theme.count(len(order))} clusters"])
-    title = "Clusters of features, simplest first"
+    title = f"Clusters of features, {_GROUPED[by]} first"
     return theme.finish(fig, title, result.provenance, sample=sample)
 
 
@@ -100,25 +111,23 @@ def _cluster_names(features: pa.Table, own: np.ndarray, order: list[int]) -> lis
     return names
 
 
-def _bars(table: pa.Table, names: list[str], framed: int, spread: np.ndarray) -> go.Bar:
+def _bars(table: pa.Table, by: str, names: list[str], framed: int, spread: np.ndarray) -> go.Bar:
     """Bars in the colours of the map, whose scale runs over `spread`: every feature."""
-    K, n = numbers(table, "complexity"), integers(table, "n").tolist()
-    importance = numbers(table, "importance")
-    assert K is not None
+    mean, n = column_of(table, by, of="clusters"), integers(table, "n").tolist()
+    known = {name: values for name in _GROUPED if (values := numbers(table, name)) is not None}
     hover = []
     for i, name in enumerate(names):
         lines = [f"cluster {name}, {theme.count(n[i])} features"]
-        lines.append(f"mean complexity {theme.number(float(K[i]))}")
-        if importance is not None and np.isfinite(importance[i]):
-            lines.append(f"mean importance {theme.number(float(importance[i]))}")
+        lines += [f"mean {measure} {theme.number(float(values[i]))}"
+                  for measure, values in known.items() if np.isfinite(values[i])]  # fmt: skip
         hover.append("<br>".join(lines))
     return go.Bar(
-        x=K,
+        x=mean,
         y=list(range(len(names))),
         orientation="h",
         name="clusters",
         marker={
-            "color": K,
+            "color": mean,
             "colorscale": palette.scale(palette.POINT_RAMP),
             "cmin": float(np.nanmin(spread)),
             "cmax": float(np.nanmax(spread)),
@@ -133,13 +142,14 @@ def _bars(table: pa.Table, names: list[str], framed: int, spread: np.ndarray) ->
     )
 
 
-def _add_members(fig: go.Figure, features: pa.Table, own: np.ndarray, current: int | None) -> None:
-    K = numbers(features, "complexity")
-    assert K is not None
+def _add_members(
+    fig: go.Figure, features: pa.Table, own: np.ndarray, by: str, current: int | None
+) -> None:
+    value = column_of(features, by, of="features")
     kind = go.Scatter if features.num_rows <= SVG_MOST else go.Scattergl
     fig.add_trace(
         kind(
-            x=K,
+            x=value,
             y=own,
             mode="markers",
             name="features",
@@ -155,4 +165,4 @@ def _add_members(fig: go.Figure, features: pa.Table, own: np.ndarray, current: i
             hovertemplate="%{hovertext}<extra></extra>",
         )
     )
-    frame_feature(fig, features, K, own.astype(np.float32), current)
+    frame_feature(fig, features, value, own.astype(np.float32), current)

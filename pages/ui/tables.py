@@ -18,16 +18,17 @@ def table(data: pa.Table, *, key: str, height: int = 320) -> None:
         hide_index=True,
         key=key,
         height=height,
-        column_config=_columns_of(data.column_names),
+        column_config=_columns_of(data.schema),
     )
 
 
-def _columns_of(names: list[str]) -> dict:
+def _columns_of(schema: pa.Schema) -> dict:
     """Streamlit's description of those columns that are known here."""
     out = {}
-    for name in names:
+    for name, told in zip(schema.names, schema.types, strict=True):
         if name in COLUMNS:
             meaning, form = COLUMNS[name]
+            form = form if pa.types.is_integer(told) or pa.types.is_floating(told) else None
             kind = st.column_config.NumberColumn if form else st.column_config.Column
             out[name] = kind(help=meaning, **({"format": form} if form else {}))
         elif name.endswith(("_low", "_high")):

@@ -95,6 +95,7 @@ def test_features_over_checkpoints_of_ones_own(kind, tmp_path):
     assert sorted(set(result.tables["training"]["epoch"].to_pylist())) == list(STEPS)
     s = result.scalars
     assert (s["first_epoch"], s["last_epoch"], s["checkpoints"]) == (1, 1000, 3)
+    assert result.reading.startswith("From checkpoint 1 to 1000 the mean complexity")
     weighed = result.tables["features"]["importance"].null_count == 0
     assert weighed == (kind == "vit")  # which has a linear head
     assert 0 <= s["all_first_mean"] <= 1 and s["all_first_mean"] != s["all_last_mean"]

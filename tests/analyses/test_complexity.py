@@ -23,8 +23,8 @@ def arrays(folder, **given):
 
 @pytest.fixture
 def ask(tmp_path, silent):
-    def run(seed=0, **given):
-        asked = SPEC.parse({"bootstrap": 50})
+    def run(seed=0, set=None, **given):
+        asked = SPEC.parse({"bootstrap": 50} | (set or {}))
         data = arrays(tmp_path, **given)
         return SPEC.run((), data=data, also=None, seed=seed, progress=silent, **asked)
 
@@ -81,6 +81,88 @@ def test_arrays_that_do_not_fit_are_refused(ask, broken, said):
         ask(**given)
 
 
+def test_a_small_net_reads_the_product_where_the_linear_probe_does_not(ask):
+    body = ask(**product(), set={"ladder": 3})
+    table = body.tables["ladder"].to_pylist()
+    assert {r["feature"] for r in table} == {0, 1, 2} and len(table) == 3 * 4 * 2
+    at = {(r["feature"], r["layer"], r["probe"]): r["r2"] for r in table}
+    read = {(r["feature"], r["layer"]): r["raw"] for r in body.tables["readability"].to_pylist()}
+    assert all(at[f, layer, "linear"] == pytest.approx(raw) for (f, layer), raw in read.items())
+    assert at[0, "layer_0", "linear"] < 0.1 < 0.7 < at[0, "layer_0", "mlp"]
+    s = body.scalars
+    assert s["ladder_layer"] == "layer_0" and s["ladder_features"] == 3
+    gain = at[0, "layer_0", "mlp"] - max(at[0, "layer_0", "linear"], 0)
+    assert s["ladder_most"] == pytest.approx(gain / 3, abs=0.02)
+    assert s["ladder_gain"] == pytest.approx(gain / 12, abs=0.01)
+    assert s["ladder_gain_low"] < s["ladder_gain"] < s["ladder_gain_high"]
+    assert "Over 3 features a small net " in s["ladder_reading"]
+    assert "layer_0, of 4 layers" in s["ladder_reading"]
+
+
+def test_what_was_not_asked_for_is_not_there(ask):
+    body = ask(**product())
+    assert not {"ladder", "stability"} & set(body.tables)
+    assert not [name for name in body.scalars if name.startswith(("ladder", "stability"))]
+    assert body.tables["features"]["stability"].null_count == 3
+
+
+def test_given_features_have_no_stability_and_too_few_for_umap_are_mapped_by_pca(ask):
+    body = ask(**product(), set={"stability": 2, "map": "umap"})
+    assert "stability" not in body.tables and body.scalars["map"] == "pca"
+    note = body.scalars["note"]
+    assert "kind 'as given' are not learned from a random start" in note
+    assert "The map is by PCA: UMAP takes 8 features, here are 3." in note
+    plain = ask(**product())
+    assert body.tables["features"].equals(plain.tables["features"])
+
+
+def groups_of_features(n=400, seed=0):
+    """16 targets in four families; those of a family share most, and a family its complexity."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 4))
+    late = np.c_[x, np.square(x[:, :2])]
+    base = np.c_[x[:, 2:], np.square(x[:, :2])]
+    targets = np.repeat(base, 4, axis=1) + 0.1 * rng.normal(size=(n, 16))
+    return {"layer_0": x, "layer_1": late, "targets": targets}
+
+
+def test_the_tree_parts_families_and_says_what_complexity_they_share(ask):
+    body = ask(**groups_of_features())
+    table = body.tables["branches"].to_pylist()
+    assert len(table) == 16 * 4 and {r["level"] for r in table} == {1, 2, 3, 4}
+    second = {r["feature"]: r["branch"] for r in table if r["level"] == 2}
+    assert len({(f // 4, b) for f, b in second.items()}) == 4
+    s = body.scalars
+    assert s["tree_level"] == 2 and s["tree_share"] > 0.95
+    assert s["tree_chance"] == pytest.approx(3 / 15, abs=0.05)
+    assert s["tree_chance"] < s["tree_chance_high"] < s["tree_share"]
+    assert "4 branches of level 2" in s["tree_reading"]
+
+
+def test_a_map_by_umap_starts_from_the_plane_and_is_turned_onto_it(ask, monkeypatch):
+    from backend.analyses import layout
+
+    asked = {}
+
+    def laid_out(X, **given):
+        asked.update(given, X=X)
+        return 5 * given["start"] @ np.array([[0.0, 1.0], [-1.0, 0.0]]) + 3
+
+    monkeypatch.setattr(layout, "umap_layout", laid_out)
+    given = groups_of_features()
+    body, flat = ask(**given, set={"map": "umap"}, seed=4), ask(**given, seed=4)
+    assert body.scalars["map"] == "umap" and flat.scalars["map"] == "pca"
+    assert (asked["neighbours"], asked["seed"], asked["X"].shape) == (15, 4, (16, 400))
+    np.testing.assert_allclose(np.linalg.norm(asked["X"], axis=1), 1, rtol=1e-6)
+    places, plane = (
+        np.c_[b.tables["features"]["x"], b.tables["features"]["y"]] for b in (body, flat)
+    )
+    scale = np.sqrt(np.square(plane - plane.mean(axis=0)).sum(axis=1).mean())
+    np.testing.assert_allclose(places, (plane - plane.mean(axis=0)) / scale, atol=1e-8)
+    one, other = (b.tables["features"].drop_columns(["x", "y"]) for b in (body, flat))
+    assert one.equals(other)
+
+
 def test_few_rows_are_refused(ask):
     with pytest.raises(AnalysisError, match="too few"):
         ask(**product(n=30))
@@ -124,6 +206,25 @@ def test_without_a_model_rows_are_refused(bench):
     workbench, _, data = bench
     with pytest.raises(UserError, match="needs a model to read image data"):
         workbench.run("complexity", data=data)
+
+
+def test_features_are_found_again_from_other_starts_or_it_is_said_why_not(bench):
+    workbench, model, data = bench
+    result = workbench.run("complexity", model=model, data=data, atoms=6, bootstrap=0, stability=2)
+    table, s = result.tables["stability"], result.scalars
+    cosine, chance = table["cosine"].to_numpy(), table["chance"].to_numpy()
+    assert table["feature"].equals(result.tables["features"]["feature"])
+    assert result.tables["features"]["stability"].to_pylist() == cosine.tolist()
+    assert (cosine <= 1 + 1e-9).all() and cosine.mean() > chance.mean()
+    assert s["stability"] == pytest.approx(cosine.mean()) and s["stability_seeds"] == 2
+    assert s["stability_low"] < s["stability"] < s["stability_high"]
+    assert s["stability_chance"] == pytest.approx(chance.mean())
+    assert "Learned again from 2 random starts" in s["stability_reading"]
+    assert "stability" in result.tables["correlations"]["measure"].to_pylist()
+    fixed = workbench.run("complexity", model=model, data=data, atoms=6, bootstrap=0, stability=2,
+                          dictionary="pca")  # fmt: skip
+    assert "stability" not in fixed.tables
+    assert "features of the kind 'pca' are not learned" in fixed.scalars["note"]
 
 
 @pytest.mark.parametrize("kind", ["pca", "neurons", "random", "sparse"])

@@ -40,6 +40,25 @@ def test_every_checkpoint_has_its_features_and_the_last_ones_are_timed(trained):
     assert again.key == result.key
 
 
+def test_pictures_of_crops_are_held_out_whole(trained, monkeypatch):
+    from backend.analyses import feature_learning
+
+    workbench, run, data = trained
+    crops = workbench.runner.wait(workbench.submit_crops(data, per_image=3))
+    seen = []
+    real = feature_learning.split_rows
+
+    def split(n, *, seed, groups):
+        seen.append((real(n, seed=seed, groups=groups), groups))
+        return seen[-1][0]
+
+    monkeypatch.setattr(feature_learning, "split_rows", split)
+    workbench.run("feature_learning", model=last_of(run), data=crops.hash, atoms=5, at_most=120)
+    ((parts, files),) = seen
+    sides = [set(files[rows]) for rows in (parts.fit, parts.valid, parts.held)]
+    assert not (sides[0] & sides[2] or sides[0] & sides[1] or sides[1] & sides[2])
+
+
 def test_the_model_gets_its_own_weights_back(trained):
     import torch
 

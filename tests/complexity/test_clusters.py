@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from backend.complexity.clusters import branches, cluster, pca_map
+from backend.complexity import clusters
+from backend.complexity.clusters import between, branches, cluster, pca_map
 from backend.errors import AnalysisError
 
 
@@ -74,3 +75,28 @@ def test_branches_nest_and_find_the_groups():
         )
     assert branches(D[:1]).tolist() == [[0]] * 4
     assert [len(np.unique(level)) for level in branches(D[:3])] == [2, 3, 3, 3]
+
+
+def test_of_many_directions_the_centres_of_their_groups_are_the_leaves(monkeypatch):
+    D, member = _groups((6, 7, 8, 9))
+    groups = cluster(D, groups=4)
+    plain = branches(D, groups=groups)
+    assert [len(np.unique(level)) for level in plain] == [2, 4, 8, 16]  # few: the groups are unused
+    monkeypatch.setattr(clusters, "LEAVES_MOST", 20)
+    few = branches(D, groups=groups)
+    assert [len(np.unique(level)) for level in few] == [2, 4, 4, 4]
+    assert len({(int(a), int(b)) for a, b in zip(few[1], member, strict=True)}) == 4
+    assert [len(np.unique(level)) for level in branches(D)] == [2, 4, 8, 16]
+
+
+def test_the_share_between_groups_is_one_where_groups_say_all_and_small_by_chance():
+    member = np.repeat([5, 2, 9], 20)
+    assert between(member, member * 2.0)[0] == pytest.approx(1)
+    values = np.random.default_rng(0).normal(size=60)
+    share, chance, high = between(member, values, shuffles=2000)
+    means = np.repeat([values[member == g].mean() for g in (5, 2, 9)], 20)
+    assert share == pytest.approx(means.var() / values.var())
+    assert chance == pytest.approx(2 / 59, abs=0.003)  # (groups - 1) / (k - 1)
+    assert chance < high < 0.2
+    assert between(member, 3 * values - 7)[0] == pytest.approx(share)
+    assert np.isnan(between(member, np.ones(60))).all()

@@ -140,14 +140,40 @@ def test_matching_undoes_an_order_and_is_one_to_one():
     assert (a.tolist(), sorted(b)) == ([0, 1], [0, 1])
 
 
-def test_stability_is_one_for_the_same_and_less_for_others():
-    D = made.unit(np.random.default_rng(8).normal(size=(6, 9)))
-    other = made.unit(np.random.default_rng(9).normal(size=(6, 9)))
-    assert made.stability([D, D[::-1], 2 * D]) == pytest.approx(1)
-    assert 0 < made.stability([D, other]) < 0.9
-    assert made.stability([D, D, other]) == pytest.approx((1 + 2 * made.stability([D, other])) / 3)
+def test_stability_is_one_for_what_returns_and_less_for_what_does_not():
+    rng = np.random.default_rng(8)
+    D = made.unit(rng.normal(size=(6, 9)))
+    half = np.concatenate([D[:3], made.unit(rng.normal(size=(3, 9)))])
+    assert made.stability(D, [D[::-1], 2 * D]) == pytest.approx(np.ones(6))
+    once = made.stability(D, [half])
+    assert once[:3] == pytest.approx(np.ones(3)) and (once[3:] < 0.9).all()
+    assert made.stability(D, [D, half]) == pytest.approx((1 + once) / 2)
     with pytest.raises(AnalysisError, match="no stability"):
-        made.stability([D])
+        made.stability(D, [])
+
+
+def test_a_direction_counts_where_it_has_a_partner():
+    D = np.eye(3)
+    got = made.stability(D, [D[:1], D[:2]])
+    assert got[:2] == pytest.approx([1, 1]) and np.isnan(got[2])
+
+
+def test_a_random_start_of_a_sparse_dictionary_differs_by_seed_and_its_own_start_does_not():
+    X = np.random.default_rng(10).normal(size=(120, 12))
+    usual = [made.learn_sparse(X, 4, seed=s).D for s in (1, 2)]
+    drawn = [made.learn_sparse(X, 4, seed=s, init="random").D for s in (1, 2, 1)]
+    assert made.stability(usual[0], usual[1:]).mean() > 0.95
+    assert made.stability(drawn[0], drawn[1:2]).mean() < 0.9
+    assert drawn[0] == pytest.approx(drawn[2])
+    assert made.learn_sparse(X[:3], 5, seed=0, init="random").D.shape[1] == 12  # more than rows
+
+
+def test_dealing_out_keeps_each_coordinates_values_and_breaks_what_goes_together():
+    D = made.unit(np.random.default_rng(9).gamma(0.3, size=(40, 30)))
+    other = made.dealt_out(D, seed=0)
+    assert np.sort(other, axis=0) == pytest.approx(np.sort(D, axis=0))
+    assert other == pytest.approx(made.dealt_out(D, seed=0))
+    assert made.stability(D, [other]).mean() < 0.8 < made.stability(D, [D]).mean()
 
 
 def test_reconstruction_is_scored_against_the_mean():
@@ -170,3 +196,12 @@ def test_what_cannot_be_learnt_is_refused():
     ):
         with pytest.raises(AnalysisError, match=words):
             call()
+
+
+def test_more_directions_than_the_rank_are_found_again_with_the_same_seed():
+    rng = np.random.default_rng(0)
+    X = rng.random((80, 6)) @ rng.random((6, 20))  # rank 6
+    one, again = (made.learn_nmf(X, 12, seed=3) for _ in range(2))
+    assert "random" in one.said
+    np.testing.assert_array_equal(one.D, again.D)
+    assert "nndsvda" in made.learn_nmf(X, 6, seed=3).said

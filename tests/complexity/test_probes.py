@@ -62,3 +62,26 @@ def test_features_are_spread_over_complexity():
     assert some_features(K, 3).tolist() == [0, 2, 3]
     assert some_features(K, 99).tolist() == [0, 2, 3, 4, 5]
     assert some_features(np.full(3, np.nan), 2).tolist() == []
+
+
+def test_training_ends_when_no_feature_gains_and_threads_are_given_back(monkeypatch):
+    import torch
+
+    epochs, shuffle, held = [], torch.randperm, torch.get_num_threads()
+
+    def counted(*args, **more):
+        epochs.append(torch.get_num_threads())
+        return shuffle(*args, **more)
+
+    monkeypatch.setattr(torch, "randperm", counted)
+    rng = np.random.default_rng(3)
+    X, noise = rng.normal(size=(400, 4)), rng.normal(size=(400, 2))
+    torch.set_num_threads(2)
+    try:
+        got = probe_ladder([("one", X)], noise, _split(400), features=[0, 1],
+                           network=Network(patience=3))  # fmt: skip
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(held)
+    assert len(epochs) == got.epochs.max() + 3 < 60
+    assert set(epochs) == {1}

@@ -25,7 +25,7 @@ def complexity(**changed: pa.Table) -> Result:
     """Ten features, four layers; `changed` puts other tables in the place of these."""
     tables = {
         "features": features(), "readability": readability(), "clusters": clusters(),
-        "ladder": ladder(), "flow": flow(), "ablation": ablation(),
+        "branches": branches(), "ladder": ladder(), "flow": flow(), "ablation": ablation(),
     }  # fmt: skip
     return result_of("complexity", tables | changed)
 
@@ -64,6 +64,16 @@ def clusters() -> pa.Table:
         "cluster": [2, 9, 1], "n": [4, 3, 3], "complexity": [0.75, 0.1, 0.4],
         "importance": [0.25, 0.9, None],
     })  # fmt: skip
+
+
+def branches() -> pa.Table:
+    """Two levels, lines out of order: features 6 to 9 | 0 to 5, and those as 0 to 1 | 2 to 5."""
+    rows = [
+        {"feature": f, "level": level, "branch": branch}
+        for level, member in ((2, [2] * 2 + [0] * 4 + [1] * 4), (1, [1] * 6 + [0] * 4))
+        for f, branch in reversed(list(enumerate(member)))
+    ]
+    return pa.Table.from_pylist(rows)
 
 
 def ladder() -> pa.Table:

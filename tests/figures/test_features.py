@@ -126,6 +126,15 @@ def test_the_cluster_of_the_selected_feature_is_framed():
     assert set(named(feature_clusters(complexity()))["clusters"].marker.line.width) == {0}
 
 
+def test_clusters_by_importance_leave_out_those_without_one():
+    fig = feature_clusters(complexity(), by="importance")
+    assert np.allclose(named(fig)["clusters"].x, [0.25, 0.9])
+    assert fig.layout.yaxis.ticktext == ("2 · hen", "9 · &lt;b&gt;cat&lt;/b&gt;")
+    assert np.allclose(named(fig)["features"].x, (1 - K)[[0, 1, 2, 6, 7, 8, 9]])
+    with pytest.raises(AnalysisError, match="no measure of groups 'hoyer'"):
+        feature_clusters(complexity(), by="hoyer")
+
+
 def test_no_clusters_are_said():
     with pytest.raises(AnalysisError, match="have no clusters"):
         feature_clusters(complexity(clusters=clusters().slice(0, 0)))
