@@ -13,6 +13,7 @@ from backend.demo.packages import (
     COUNTRYINFO,
     EFFICIENTNET,
     FOOLBOX,
+    GCOMPRIS,
     GENSIM,
     IMAGENET_NAMES,
     MINILM,
@@ -24,6 +25,7 @@ from backend.demo.packages import (
     SCIKIT_IMAGE,
     SMOLLM2,
     TORCHCREPE,
+    TUXPAINT,
 )
 from backend.errors import DataError
 
@@ -57,8 +59,10 @@ class Demo:
         """Where it comes from, for people."""
         if not self.packages:
             return self.origin
-        names = ", ".join(f"{p.name} {p.version}" for p in self.packages)
-        return f"{self.packages[0].home} {names}"
+        named: dict[str, list[str]] = {}
+        for package in self.packages:
+            named.setdefault(package.home, []).append(f"{package.name} {package.version}")
+        return "; ".join(f"{home} {', '.join(names)}" for home, names in named.items())
 
     @property
     def is_offered(self) -> bool:
@@ -184,6 +188,50 @@ DEMO: tuple[Demo, ...] = (
             "90 of each photograph, with sides of 0.6, 0.4 and 0.25 of its shorter side, on a grid "
             "with some chance. The label is the photograph's: a crop may show none of it. Crops "
             "of one photograph overlap, so they are not independent.",
+        ),
+    ),
+    Demo(
+        "stamps", "image", "Stamps: things cut out of photographs",
+        "287 animals, plants, tools, instruments and vehicles on plain grey, with a caption.",
+        (TUXPAINT,), "GPL-2 (package)", "games.stamps", 14_500_000, 15,
+        notes=(
+            "Of Tux Paint's 796 stamps. Left out by their folder: letters, signs, flags, clothes, "
+            "people, festive drawings, and what is called cartoon; by their name: mirrored copies; "
+            "and by measure: stamps of which a third or more of the neighbouring opaque pixels are "
+            "equal, as in drawings, or with a longer side below 64 or below 1500 opaque pixels. "
+            "The folders were chosen by eye, and no drawing was seen among those that are left.",
+            "`label` is the file's name in words, `caption` the English caption, `category` and "
+            "`kind` its first and its last folder. Each stamp stands on a grey square (128 of 255) "
+            "with a margin of a sixteenth; half-clear edges are blended with the grey.",
+        ),
+    ),
+    Demo(
+        "scenes", "image", "Scenes: animals, monuments, tools",
+        "254 photographs with their backgrounds, out of a learning game.",
+        (GCOMPRIS,), "GPL-3+ (package); photographs: public domain, Creative Commons BY and "
+        "BY-SA, GFDL, GPL, named one by one in Debian's copyright file",
+        "games.scenes", 13_000_000, 2,
+        notes=(
+            "Every photograph of six of GCompris' activities. `label` is the file's name in words, "
+            "`category` says what it is of: animals, fishes, monuments, tools, renewable (energy), "
+            "music, others. Of pictures that come twice (correlation of 16 x 16 pixels above 0.99) "
+            "the first is kept.",
+        ),
+    ),
+    Demo(
+        "photo-crops", "image", "Crops of all photographs",
+        "5900 squares cut from 559 different photographs at three sizes, at most 128 pixels wide.",
+        (TUXPAINT, GCOMPRIS, FOOLBOX, SCIKIT_IMAGE, IMAGENET_NAMES),
+        "GPL-2, GPL-3+, MIT and BSD-3-Clause (packages); photographs as in photos and scenes",
+        "images.photo_crops", 22_500_000, 40,
+        notes=(
+            "12 of each photograph of demo:photos, demo:stamps and demo:scenes, with sides of "
+            "0.75, 0.5 and 0.33 of its shorter side, on a grid with some chance. Left out: crops "
+            "of stamps that are plain grey by two thirds or more, and crops of one plain colour "
+            "(pixels vary by less than 4 of 255).",
+            "The label is the photograph's: a crop may show none of it. Crops of one photograph "
+            "(`file`) overlap, so they are not independent. `set` says where it comes from; half "
+            "of the photographs, the stamps, have no background of their own.",
         ),
     ),
     Demo(

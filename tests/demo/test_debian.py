@@ -10,7 +10,8 @@ import pytest
 from backend.demo import debian
 from backend.demo.build import ensure
 from backend.demo.catalogue import Demo
-from backend.demo.debian import DebianPackage, fetch_debian, version_of
+from backend.demo.debian import DebianPackage, DebianTree, fetch_debian, version_of
+from backend.demo.packages import PSYCHOTREE, PSYCHTOOLS
 from backend.errors import Cancelled, DataError
 from backend.settings import Settings
 
@@ -63,6 +64,41 @@ def test_another_version_with_the_same_files_serves(tools, tmp_path):
     (tools / "r-tiny_1.0-1_all.deb").unlink()
     shelve(tools, {"./usr/lib/tiny/data/a.rda": DATA}, version="1%3a2.0-3")
     assert version_of(fetch_debian(PACKAGE, target=tmp_path / "d")) == "1:2.0-3"
+
+
+def test_a_tree_keeps_the_folders_of_its_files(tools, tmp_path):
+    shelve(tools, {f"./usr/share/{name}": name.encode() for name in
+                   ("cat.png", "a/cat.png", "a/b/cat.png", "a/cat.ogg")})  # fmt: skip
+    members = ("usr/share/*.png",)
+    tree = fetch_debian(DebianTree("r-tiny", "1.0-1", 10_240, members), target=tmp_path / "d")
+    found = {p.relative_to(tree).as_posix(): p.read_bytes() for p in tree.rglob("*.*")}
+    assert found == {
+        "usr/share/cat.png": b"cat.png", "usr/share/a/cat.png": b"a/cat.png",
+        "usr/share/a/b/cat.png": b"a/b/cat.png", "version.txt": b"1.0-1",
+    }  # fmt: skip
+    flat = fetch_debian(DebianPackage("r-tiny", "1.0-1", 10_240, members), target=tmp_path / "d")
+    assert flat != tree and sorted(p.name for p in flat.iterdir()) == ["cat.png", "version.txt"]
+
+
+def test_a_tree_checks_each_of_its_files(tools, tmp_path):
+    shelve(tools, {"usr/a/x.png": DATA, "usr/b/x.png": b"other"})
+    sums = tuple(hashlib.sha256(data).hexdigest() for data in (DATA, b"other"))
+    members = ("usr/a/x.png", "usr/b/x.png")
+    for pinned in (sums, sums[::-1]):
+        tree = DebianTree("r-tiny", "1.0-1", 10_240, members, pinned)
+        if pinned == sums:
+            assert (fetch_debian(tree, target=tmp_path / "d") / "usr/b/x.png").is_file()
+            continue
+        with pytest.raises(DataError, match=r"usr/a/x.png .* is not the file of version"):
+            fetch_debian(tree, target=tmp_path / "d")
+    missing = DebianTree("r-tiny", "1.0-1", 10_240, ("usr/c/*.png",))
+    with pytest.raises(DataError, match=r"has no file 'usr/c/\*.png'"):
+        fetch_debian(missing, target=tmp_path / "d")
+
+
+def test_folders_of_packages_fetched_before_keep_their_names():
+    assert PSYCHOTREE.folder_name == "r-cran-psychotree-debian-477633bf0776"
+    assert PSYCHTOOLS.folder_name == "r-cran-psychtools-debian-c60d3e79d3b3"
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backend.demo import images
+from backend.demo import games, images
 from backend.demo.imagenet import class_names
 from tests.data.files import image
+from tests.demo.gamefiles import write_gcompris, write_tuxpaint
 
 
 def pixels_of(data: bytes) -> np.ndarray:
@@ -91,3 +92,47 @@ def test_crops_name_their_photograph(packages):
     assert rows[0]["file"] == "imagenet_00_1.jpg" and rows[180]["set"] == "scikit-image"
     assert {r["side"] for r in rows} == {36, 24, 15}
     assert pixels_of(media[0]).shape == (36, 36, 3)
+
+
+@pytest.fixture
+def game_files(tmp_path):
+    return write_tuxpaint(tmp_path / "tux") | write_gcompris(tmp_path / "gc")
+
+
+def test_photo_crops_are_of_all_photographs_less_plain_ones(packages, game_files):
+    def data(name):
+        if name == "moon.png":  # all of one colour
+            out = io.BytesIO()
+            Image.new("RGB", (80, 60), (9, 9, 9)).save(out, format="png")
+            return out.getvalue()
+        return image(len(name), size=(80, 60))
+
+    material = images.photo_crops(packages(data) | game_files)
+    rows, media = material.table.to_pylist(), list(material.media)
+    assert material.table.column_names == ["file", "label", "left", "top", "side", "set"]
+    assert len(rows) == len(media)
+    files = {name: {r["file"] for r in rows if r["set"] == name} for name in
+             ("ImageNet", "scikit-image", "Tux Paint", "GCompris")}  # fmt: skip
+    assert files["scikit-image"] == set(images._SCIKIT_IMAGE) - {"moon.png"}
+    assert {name: len(some) for name, some in files.items()} == {
+        "ImageNet": 2, "scikit-image": 12, "Tux Paint": 2, "GCompris": 3
+    }  # fmt: skip
+    assert sum(r["set"] == "GCompris" for r in rows) == 36
+    wide = [r for r in rows if r["file"] == "imagenet_00_1.jpg"]
+    assert [r["side"] for r in wide] == [45] * 4 + [30] * 4 + [20] * 4
+    for row, piece in zip(rows, media, strict=True):
+        if row["set"] == "Tux Paint":
+            grey = (abs(pixels_of(piece).astype(int) - games.GREY) < 6).all(axis=-1)
+            assert grey.mean() < 0.7
+
+
+def test_crops_of_a_stamp_that_show_little_of_it_are_left_out(packages, game_files):
+    folder = game_files["tuxpaint-stamps-default"] / games.STAMPS
+    thin = np.random.default_rng(5).integers(0, 127, (40, 240, 3), dtype=np.uint8)
+    Image.fromarray(thin).convert("RGBA").save(folder / "town" / "fence.png")
+    files = packages(lambda name: image(len(name), size=(80, 60)))
+    table = images.photo_crops(files | game_files).table.to_pylist()
+    tops = [(r["top"], r["side"]) for r in table if r["file"] == "town/fence.png"]
+    assert 0 < len(tops) < 12
+    for top, side in tops:  # the fence lies from 115 to 155 of a square of 270
+        assert 3 * (min(top + side, 155) - max(top, 115)) >= side

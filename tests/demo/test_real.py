@@ -1,6 +1,6 @@
 """Known facts about the real demos, which are downloaded: run only when REAL_DEMOS is set.
 
-REAL_DEMOS names a data folder; what it lacks is downloaded into it (360 MB in all). The variable
+REAL_DEMOS names a data folder; what it lacks is downloaded into it (570 MB in all). The variable
 has no PENULTIMATE_ prefix because the suite clears those.
 """
 
@@ -123,6 +123,18 @@ def test_data_sets_hold_what_their_cards_say():
     facts = {(r["subject"], r["relation"]): r["answer"] for r in real("facts").table().to_pylist()}
     assert len(facts) == 1086
     assert facts["France", "capital"] == "Paris" and facts["Japan", "currency"] == "yen"
+
+
+def test_photographs_of_games_are_what_their_cards_say():
+    stamps, scenes = real("stamps").table(), real("scenes").table()
+    assert (stamps.num_rows, scenes.num_rows) == (287, 254)
+    captions = dict(zip(stamps["file"].to_pylist(), stamps["caption"].to_pylist(), strict=True))
+    assert captions["animals/marsupials/koala.png"] == "A koala."
+    assert "animals/mammals/hedgehog.png" not in captions  # a drawing among the photographs
+    assert Counter(scenes["category"].to_pylist())["tools"] == 39
+    crops = real("photo-crops").table()
+    counts = Counter(crops["file"].to_pylist())
+    assert 5000 < crops.num_rows <= 6000 and len(counts) == 559 and max(counts.values()) == 12
 
 
 def test_hops_hold_what_their_card_says():
