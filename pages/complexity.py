@@ -13,8 +13,8 @@ TABS = (
     "Feature", "Features by layers", "What goes with it", "Probes", "Flow", "Taken out",
     "Over training", "Two models", "Papers", "Export",
 )  # fmt: skip
-COLOURS = ("complexity", "importance", "importance_signed", "frequency", "hoyer", "redundancy",
-           "sensitivity", "stability", "origin", "cluster")  # fmt: skip
+COLOURS = ("complexity", "importance", "importance_per_spread", "importance_signed", "frequency",
+           "hoyer", "redundancy", "sensitivity", "stability", "origin", "cluster")  # fmt: skip
 
 
 def main() -> None:
@@ -92,8 +92,7 @@ def hero(result) -> None:
         ui.show(fig, key="feature-map", alt=result.reading, modes=("points",),
                 select=lambda: _take("feature-map"))  # fmt: skip
     with right:
-        against = [c for c in ("importance", "frequency", "redundancy", "sensitivity", "hoyer",
-                                "stability") if c in known]  # fmt: skip
+        against = [c for c in COLOURS[1:] if c in known and c not in ("origin", "cluster")]
         ui.forget("against", against)
         other = st.selectbox("Complexity against", against, key="against", bind="query-params")
         fig = figures.feature_scatter(result, y=other or "frequency", current=chosen(result))

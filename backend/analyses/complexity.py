@@ -105,6 +105,9 @@ def _scalars(
     if importance and importance[0] is not None:
         rho, low, high = rank_correlation(K, np.array(importance, float))
         out |= {"rho": rho, "rho_low": low, "rho_high": high}
+        scaled = np.array(features["importance_per_spread"].to_pylist(), float)
+        out |= dict(zip(("rho_scaled", "rho_scaled_low", "rho_scaled_high"),
+                        rank_correlation(K, scaled), strict=True))  # fmt: skip
     else:
         out |= {"rho": None, "rho_low": None, "rho_high": None}
     return out | measured.tree(alive, K, seed=seed)
@@ -121,7 +124,8 @@ def _reading(s: dict) -> str:
     if s["rho"] is not None and np.isfinite(s["rho"]):
         text += (
             f"; complexity and importance go together at rank correlation "
-            f"{say(s['rho'], s['rho_low'], s['rho_high'])}"
+            f"{say(s['rho'], s['rho_low'], s['rho_high'])}, per unit of a feature's spread at "
+            f"{say(s['rho_scaled'], s['rho_scaled_low'], s['rho_scaled_high'])}"
         )
     return f"{text} ({s['n']:,} rows, {s['n_held']:,} of them held out)."
 

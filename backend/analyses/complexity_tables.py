@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from backend.analyses.complexity_measures import Measures
     from backend.complexity.readability import Readability
 
-_MEASURES = ("importance", "importance_signed", "frequency", "hoyer", "redundancy", "sensitivity",
-             "stability")  # fmt: skip
+_MEASURES = ("importance", "importance_per_spread", "importance_signed", "frequency", "hoyer",
+             "redundancy", "sensitivity", "stability")  # fmt: skip
 
 
 def build(
@@ -54,6 +54,9 @@ def _features(found, read, weighed, measured, alive) -> pa.Table:  # type: ignor
         "complexity_high": read.complexity_high[alive],
         "complexity_raw": read.complexity_raw[alive],
         "importance": given(None if weighed is None else weighed.absolute),
+        "importance_per_spread": given(
+            None if weighed is None else weighed.absolute / np.maximum(found.Z.std(axis=0), 1e-300)
+        ),
         "importance_signed": given(None if weighed is None else weighed.signed),
         "hoyer": given(measured.hoyer),
         "frequency": frequency(Z),

@@ -23,6 +23,7 @@ MEASURES = {
     "complexity": "complexity",
     "complexity_raw": "complexity, not clipped",
     "importance": "importance",
+    "importance_per_spread": "importance / standard deviation",
     "importance_signed": "signed importance",
     "hoyer": "Hoyer sparsity of the direction",
     "frequency": "share of rows active",

@@ -98,4 +98,33 @@ COLUMNS: dict[str, tuple[str, str]] = {  # column: (meaning, number format)
     ),
     "z": ("Residual in standard deviations.", "%.1f"),
     "saved": ("Nats saved per held-out rating, over items alone.", "%.4f"),
+    "complexity": (
+        "1 minus the mean share of the feature that a linear probe reads, over all layers: 0 is "
+        "readable everywhere, 1 nowhere.",
+        THREE,
+    ),
+    "complexity_raw": ("The same without clipping shares below 0.", THREE),
+    "importance": ("Mean absolute contribution to the class's logit.", THREE),
+    "importance_per_spread": (
+        "Importance over the standard deviation of the feature's values: without the part that is "
+        "only scale.",
+        THREE,
+    ),
+    "importance_signed": ("Mean contribution: below 0 it speaks against the class.", THREE),
+    "frequency": ("Share of rows on which the feature is not 0.", THREE),
+    "hoyer": ("1: a single neuron; 0: spread evenly over all.", THREE),
+    "redundancy": ("CKA that is left when half of the neurons are hidden, over the whole.", THREE),
+    "sensitivity": ("Variance under noise in the input, over the feature's own.", THREE),
+    "stability": ("Cosine to its match in dictionaries from other random starts.", THREE),
+    "n_active": ("Rows on which it is not 0; below 30 its complexity is noisy.", "%d"),
+    "v_information": ("Held-out share of the feature that the layer tells.", THREE),
+    "correlation": ("Of the two features' values on held-out rows.", THREE),
+    "complexity_in_other": ("Of the first model's feature in the other's layers.", THREE),
+    "nc1": ("tr(S_W S_B^+) / K: spread within classes over distance between them.", THREE),
+    "nc1_ratio": ("tr(S_W) / tr(S_B): the same, counting every direction.", THREE),
+    "cdnv": ("Spread of two classes over their squared distance, mean over pairs.", THREE),
+    "nc2": ("Distance of the class means' Gram matrix to that of a simplex.", THREE),
+    "nc3": ("Squared distance of head rows and class means, each of length 1.", THREE),
+    "nc4": ("Share of rows that head and nearest class mean decide differently.", THREE),
+    "beta": ("How tightly the tethered model holds the next layer to this one.", THREE),
 }
