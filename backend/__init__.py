@@ -5,6 +5,7 @@
 
 __version__ = "0.1.0"
 
+from backend.collapse.playground import playground
 from backend.errors import UserError
 from backend.preferences.placing import Board
 from backend.requests import CaptureAsk, RunRequest
@@ -21,4 +22,5 @@ __all__ = [
     "WhatIf",
     "Workbench",
     "open_workbench",
+    "playground",
 ]

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from backend.errors import UserError
 from backend.jobs import Job
-from backend.requests import CaptureAsk, RunRequest
+from backend.requests import CaptureAsk, RunRequest, data_of
 from backend.training import Recipe
 from backend.whatif import WhatIf
 from backend.workbench import Workbench, open_workbench
@@ -61,6 +61,8 @@ def run(arguments: Namespace) -> int:
     spec.parse(parameters)
     if spec.model == "required" and not arguments.model:
         raise UserError(f"{spec.title} needs a model.", "Add --model demo:smollm2.")
+    if not arguments.data and (trained_on := data_of(arguments.model)):
+        arguments.data = [trained_on]
     most = 1 if spec.reads == "rows" else 2
     if not 1 <= len(arguments.data) <= most:
         takes = "one data set" if most == 1 else "one or two data sets"

@@ -2,6 +2,15 @@
 
 from dataclasses import asdict, dataclass, field
 
+from backend.training import Recipe
+
+TRAIN = "train:"  # before a recipe: the model that this training ends with
+
+
+def data_of(model: str) -> str:
+    """What `train:RECIPE` is trained on; empty for other models."""
+    return Recipe.parse(model.removeprefix(TRAIN)).data if model.startswith(TRAIN) else ""
+
 
 @dataclass(frozen=True)
 class RunRequest:

@@ -15,7 +15,7 @@ from backend.data.dataset import Dataset
 from backend.errors import AnalysisError
 from backend.jobs import Job, JobContext
 from backend.keys import digest
-from backend.requests import RunRequest
+from backend.requests import RunRequest, data_of
 from backend.store import results
 from backend.trained import Trained
 from backend.whatif import WhatIf
@@ -38,14 +38,18 @@ class Running(Trained):
     """Analyses over captures and tables. Equal questions are answered from the store."""
 
     def run(
-        self, analysis: str, *, data: str, model: str = "", other: str = "", sites: str = "all",
-        pooling: str = "", rows: int = 0, seed: int = 0, half: bool = False,
+        self, analysis: str, *, data: str = "", model: str = "", other: str = "",
+        sites: str = "all", pooling: str = "", rows: int = 0, seed: int = 0, half: bool = False,
         whatif: WhatIf | str = "", also: str = "", **parameters: object,
     ) -> Result:  # fmt: skip
-        """An analysis with everything it needs: fetches, captures and computes what is missing."""
+        """An analysis with everything it needs: fetches, captures and computes what is missing.
+
+        The model `train:RECIPE` is trained first where it is not there; without `data` it is looked
+        at on what it was trained on.
+        """
         request = RunRequest(
-            analysis, model, data, other, sites, pooling, rows, seed, half, parameters,
-            str(whatif), also,
+            analysis, model, data or data_of(model), other, sites, pooling, rows, seed, half,
+            parameters, str(whatif), also,
         )  # fmt: skip
         return self.stored(request) or self.runner.wait(self.submit_run(request))
 

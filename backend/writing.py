@@ -170,6 +170,24 @@ _FIGURES: dict[str, dict[str, tuple[str, Callable[[Result], "go.Figure"]]]] = {
         "ladder": ("ladder", lambda r: figures.feature_ladder(r)),
         "tree": ("branches", lambda r: figures.feature_tree_map(r)),
     },
+    "collapse": {
+        "course": ("trajectory", lambda r: figures.collapse_course(r)),
+        "heat": ("trajectory", lambda r: figures.collapse_heat(r)),
+        "depth": ("trajectory", lambda r: figures.collapse_depth(r)),
+        "layers": ("trajectory", lambda r: figures.collapse_layers(r)),
+        "film": ("plane", lambda r: figures.collapse_film(r)),
+        "plane": ("plane", lambda r: figures.collapse_plane(r, epoch=r.scalars["last_epoch"])),
+        "angles": (
+            "cosines",
+            lambda r: figures.collapse_cosines(r, epoch=r.scalars["last_epoch"]),
+        ),
+        "classes": (
+            "classes",
+            lambda r: figures.collapse_classes(r, epoch=r.scalars["last_epoch"]),
+        ),
+        "steps": ("steps", lambda r: figures.collapse_steps(r)),
+    },
+    "decay_study": {"study": ("trajectory", lambda r: figures.collapse_study(r))},
     "feature_learning": {
         "training": ("training", lambda r: figures.feature_training(r)),
         "late": ("features", lambda r: figures.feature_scatter(r, y="time_to_decode")),

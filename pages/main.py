@@ -30,6 +30,7 @@ def main() -> None:
             ],
             "Features": [
                 st.Page("complexity.py", title="Complexity", icon=":material/landscape:"),
+                st.Page("collapse.py", title="Collapse", icon=":material/change_history:"),
             ],
             "People": [
                 st.Page("preferences.py", title="Preferences", icon=":material/thumbs_up_down:"),

@@ -1,9 +1,11 @@
 """Training through the workbench: one job, checkpoints that are models, answers that stay."""
 
+from dataclasses import replace
+
 import pytest
 
 from backend import CaptureAsk, UserError, Workbench
-from backend.errors import Cancelled, DataError
+from backend.errors import Cancelled
 from backend.settings import Settings
 from tests.training.made import bars, recipe
 
@@ -107,12 +109,49 @@ def test_checkpoints_in_a_folder_are_listed(bench, folder, tmp_path):
         bench.checkpoints(str(tmp_path / "nowhere"))
 
 
-def test_mistakes(bench, folder, tmp_path):
-    with pytest.raises(UserError, match="'speed' is no part"):
-        bench.submit_training("data=a&label=b&speed=1")
-    with pytest.raises(DataError, match="no column 'kind'"):
-        trained(bench, recipe(data=folder, label="kind"))
-    (tmp_path / "a.csv").write_text("text\nhello\n")
-    with pytest.raises(DataError, match="'a' holds text, no pictures"):
-        trained(bench, recipe(data=str(tmp_path / "a.csv"), label="text"))
-    assert bench.trainings() == []
+def test_an_mlp_is_captured_as_it_was_trained(bench, folder):
+    asked = recipe(data=folder, label="label", net="mlp", features=64, loss="mse")
+    made = trained(bench, asked)
+    last = made["checkpoints"][-1]["folder"]
+    ask = CaptureAsk(last, folder, sites="block.0,penultimate,head")
+    view = bench.capture(ask)
+    assert bench.oracle(bench.resolve(ask))["verdict"] == "agrees"
+    assert bench.model(last)["title"] == "MLP on bars, epoch 3"
+    assert view.vectors("penultimate").shape == (60, 8)
+    names = [made["classes"][i] for i in view.vectors("head").argmax(1)]
+    right = [n == t for n, t in zip(names, view.table()["label"].to_pylist(), strict=True)]
+    end = made["history"][-1]
+    share = 0.8 * end["train_accuracy"] + 0.2 * end["test_accuracy"]
+    assert sum(right) / 60 == pytest.approx(share, abs=1e-6)
+
+
+def test_several_recipes_are_one_job(bench, folder):
+    asked = recipe(data=folder, label="label", epochs=1, net="mlp", features=64)
+    chosen = [str(replace(asked, seed=seed, body_decay=times)) for seed in (0, 1)
+              for times in (1.0, 0.0)]  # fmt: skip
+    job = bench.submit_training(chosen)
+    made = bench.runner.wait(job)
+    assert [m["recipe"] for m in made] == chosen
+    assert {m["key"] for m in made} == {m["key"] for m in bench.trainings()}
+    assert job.request == {"recipe": chosen} and job.title.endswith("(label), 4 recipes")
+    again = bench.submit_training(job.request["recipe"])  # as after a restart
+    assert bench.runner.wait(again) == made
+
+
+def test_watched_trainings_are_listed(bench):
+    import torch
+
+    from backend.watch import watch
+
+    assert bench.watched() == []
+    head = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Linear(3, 2))
+    watcher = watch(head, head="1", name="elsewhere", store=bench.settings.home)
+    watcher.epoch(0, [(torch.eye(3).repeat(2, 1), torch.tensor([0, 1, 0, 1, 0, 1]))])
+    (told,) = bench.watched()
+    assert (told["name"], told["epochs"], told["layers"]) == ("elsewhere", [0], ["penultimate"])
+    result = bench.watched_collapse(told["key"])
+    (line,) = result.tables["trajectory"].to_pylist()
+    assert (line["run"], line["epoch"], line["n"], line["width"]) == ("elsewhere", 0, 6, 3)
+    assert bench.watched_collapse(told["key"]).key == result.key
+    with pytest.raises(UserError, match="'other' was watched. There are: elsewhere"):
+        bench.watched_collapse("other")

@@ -11,7 +11,7 @@ ANALYSES = (
     *("similarity", "projection", "profile", "lens", "layers"),
     *("depth", "hops", "maps", "layer_map", "quantization", "whatif"),
     *("preferences", "preference_layers", "raters", "rated_texts", "harshness"),
-    *("complexity", "feature_learning", "feature_match"),
+    *("complexity", "feature_learning", "feature_match", "collapse", "decay_study"),
 )
 
 

@@ -123,7 +123,7 @@ def with_head(subject: Subject, model: "LoadedModel") -> Subject:
     bias = getattr(model.head, "bias", None)
     b = np.zeros(len(W)) if bias is None else bias.detach().float().cpu().numpy().astype(float)
     labels = _predicted(subject.last, W, b)
-    return replace(subject, weight=W, bias=b, labels=labels, classes=_class_names(model, len(W)))
+    return replace(subject, weight=W, bias=b, labels=labels, classes=class_names(model, len(W)))
 
 
 def _predicted(X: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -135,7 +135,7 @@ def _predicted(X: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out
 
 
-def _class_names(model: "LoadedModel", count: int) -> tuple[str, ...]:
+def class_names(model: "LoadedModel", count: int) -> tuple[str, ...]:
     """Names of the head's classes: of its labels file, its config, or its tokens; else numbers."""
     from backend.models.convnets import read_labels
 

@@ -62,13 +62,13 @@ def projection_film(
     fig.frames = frames
     fix_axes(fig, limits or axis_limits(table), provenance)
     place_legend(fig, colour_name, bar=bar, many=len(layers) > 1)
-    fig.update_layout(**_player([(site, site_label(site, blocks)) for site in sites]))
+    fig.update_layout(**player([(site, site_label(site, blocks)) for site in sites]))
     title = "Rows through depth" + (f" by {colour_name}" if colour_name else "")
     fig.update_layout(margin={"b": _BOTTOM})
     return theme.finish(fig, title, provenance, n=n, drawn=(len(first.rows), n))
 
 
-def _player(sites: list[tuple[str, str]]) -> dict:
+def player(sites: list[tuple[str, str]]) -> dict:
     """A play button, a pause button and a slider over the frames."""
     move = {
         "mode": "immediate",

@@ -1,6 +1,6 @@
 """Small convolutional nets of our own: EfficientNet-Lite for images, CREPE for pitch.
 
-A third one, which is trained here, is in backend.models.residual; folders of all three open here.
+Two more, which are trained here, are in backend.models.residual and mlp; folders of all open here.
 
 Only workers import this module (torch at the top). A folder with config.json and
 model.safetensors opens with `from_folder`; config.json says the geometry and how inputs are made.
@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional
 
 from backend.errors import ModelError
-from backend.models.residual import ARCHITECTURE, ResidualCNN
+from backend.models import mlp, residual
 
 # repeats, kernel, stride, expansion, width: EfficientNet-Lite0 (Tan and Le 2019; Lite: no
 # squeeze-and-excitation, ReLU6 in place of swish, stem and head not scaled)
@@ -203,12 +203,13 @@ def pitch_hz(logits: torch.Tensor) -> torch.Tensor:
     return 10 * 2 ** ((weights * cents).sum(1) / weights.sum(1) / 1200)
 
 
-Net = EfficientNetLite | Crepe | ResidualCNN
-ARCHITECTURES: dict[str, type[EfficientNetLite] | type[Crepe] | type[ResidualCNN]] = {
+Net = EfficientNetLite | Crepe | residual.ResidualCNN | mlp.MLP
+ARCHITECTURES: dict[str, type[Net]] = {
     "efficientnet-lite0": EfficientNetLite,
     "crepe-tiny": Crepe,
     "crepe-full": Crepe,
-    ARCHITECTURE: ResidualCNN,
+    residual.ARCHITECTURE: residual.ResidualCNN,
+    mlp.ARCHITECTURE: mlp.MLP,
 }
 
 

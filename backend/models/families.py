@@ -94,6 +94,7 @@ FAMILIES: tuple[Family, ...] = (
            convolutional=True, main="main", final="pool"),
     Family("Residual CNN", ("residual-cnn",), "image", "blocks", convolutional=True,
            main="main", skip="skip", final="penultimate"),
+    Family("MLP", ("mlp",), "image", "blocks", convolutional=True, final="penultimate"),
     Family("wav2vec 2.0, HuBERT, WavLM", ("wav2vec2", "hubert", "wavlm"), "audio",
            "encoder.layers", "attention", "feed_forward", "encoder"),
     Family("Whisper encoder", ("whisper",), "audio", "layers", "self_attn", "fc2", "layer_norm",

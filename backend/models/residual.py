@@ -15,8 +15,9 @@ _MAP = 16  # the stem's stride brings a side down to this or less
 
 
 def residual_config(
-    *, size: int, channels: int, blocks: int, width: int, features: int, classes: Sequence[str]
-) -> dict[str, object]:
+    *, size: int, channels: int, blocks: int, width: int, features: int, classes: Sequence[str],
+    bias: bool = True,
+) -> dict[str, object]:  # fmt: skip
     """The config of an untrained net for square pictures of `size` pixels.
 
     Parameters
@@ -24,8 +25,9 @@ def residual_config(
     channels : 1 for grey pictures, 3 for coloured ones.
     features : width of the layer before the head; 0 leaves it out, and the head reads the pool.
     classes : their names, in the order of the logits.
+    bias : whether the head has one; the config has `head_bias` only where it has none.
     """
-    return {
+    config: dict[str, object] = {
         "architecture": ARCHITECTURE,
         "modality": "image",
         "channels": channels,
@@ -36,6 +38,7 @@ def residual_config(
         "classes": list(classes),
         "preprocess": {"size": size, "mean": [0.5] * 3, "std": [0.5] * 3},  # pixels in -1..1
     }
+    return config if bias else config | {"head_bias": False}
 
 
 def stem_stride(size: int) -> int:
@@ -92,7 +95,8 @@ class ResidualCNN(nn.Module):
         if features:
             self.penultimate = nn.Sequential(nn.Linear(width, features), nn.ReLU())
         n_classes = len(config["classes"])  # type: ignore[arg-type]
-        self.classifier = nn.Linear(features or width, n_classes)
+        bias = bool(config.get("head_bias", True))
+        self.classifier = nn.Linear(features or width, n_classes, bias=bias)
 
     def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
         x = pixel_values

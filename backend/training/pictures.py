@@ -1,4 +1,4 @@
-"""Labelled pictures of a data set, as a net is trained on them (workers only)."""
+"""Labelled pictures or vectors of a data set, as a net is trained on them (workers only)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from backend.errors import DataError
 from backend.models.inputs import ImageInputs
 from backend.models.residual import LARGEST, SMALLEST
 from backend.training.recipe import Recipe
+from backend.training.vectors import read_vectors
 
 Progress = Callable[[int, int, str], None]
 _AT_ONCE = 64  # pictures decoded at a time
@@ -23,10 +24,11 @@ _TEST_EVERY = 5  # 20 % of the rows
 
 @dataclass(frozen=True)
 class Labelled:
-    """Pictures with their classes, split into training and test rows.
+    """Rows with their classes, split into training and test rows.
 
-    X (n, channels, size, size) uint8 and y (n,) int64 by position; `rows` (n,) are the data set's
-    row ids; `train` and `test` are positions; `given` (n,) is y with the noise of the recipe.
+    By position: X (n, channels, size, size) uint8 or (n, d) float32, y (n,) int64 and `given`
+    (n,), y with the noise of the recipe; `rows` (n,) are the data set's row ids. `train` and `test`
+    are positions.
     """
 
     X: torch.Tensor
@@ -44,30 +46,40 @@ class Labelled:
 
 
 def read_labelled(recipe: Recipe, dataset: Dataset, *, progress: Progress) -> Labelled:
-    """Decode the pictures of a recipe, name their classes and split them.
+    """Decode the rows of a recipe, name their classes and split them.
 
     Rows without a label are left out. A fifth of the rows is held out for testing, drawn by the
     recipe's seed so that every class has its share. The pictures are scaled exactly as captures
-    scale them.
+    scale them; vectors are taken as they are.
 
     Raises
     ------
-    DataError : no pictures, no such column, one that holds no classes, or too few rows.
+    DataError : nothing that the net reads, no such column, one that holds no classes, or too few
+        rows.
     """
-    if dataset.kind != "image":
+    vectors = None
+    if dataset.kind == "arrays" and recipe.net == "mlp":
+        vectors, values = read_vectors(dataset, recipe)
+    elif dataset.kind == "image":
+        values = _column(recipe, dataset)
+    else:
+        also = "; net=mlp also takes an .npz file" if recipe.net != "mlp" else ""
         raise DataError(
             f"{dataset.name!r} holds {dataset.kind}, no pictures.",
-            "Give a data set of images with a column of classes.",
+            f"Give a data set of images with a column of classes{also}.",
         )
-    rows, y, classes = _classes(recipe, dataset)
+    rows, y, classes = _classes(recipe.label, values)
     rng = np.random.default_rng([recipe.seed, 0])
     if recipe.rows and recipe.rows < len(rows):
         kept = np.sort(rng.permutation(len(rows))[: recipe.rows])
         rows, y = rows[kept], y[kept]
     train, test = split(y, rng=rng)
     given = with_noise(y, train, share=recipe.label_noise, n_classes=len(classes), rng=rng)
-    size = recipe.size or _own_size(dataset, rows)
-    X = _decode(dataset, rows, size, progress=progress)
+    if vectors is not None:
+        X = torch.from_numpy(vectors[rows])
+    else:
+        size = recipe.size or _own_size(dataset, rows)
+        X = _decode(dataset, rows, size, progress=progress)
     return Labelled(X, torch.from_numpy(y), torch.from_numpy(given), rows, train, test, classes)
 
 
@@ -81,8 +93,8 @@ def split(y: np.ndarray, *, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
     counts = np.unique(y, return_counts=True)[1]
     if len(y) < 10 or counts.min() < 2:
         raise DataError(
-            f"{len(y)} pictures of {len(counts)} classes are too few to train and to test.",
-            "Give ten pictures or more, and two or more of every class.",
+            f"{len(y)} rows of {len(counts)} classes are too few to train and to test.",
+            "Give ten rows or more, and two or more of every class.",
         )
     order = rng.permutation(len(y))
     order = order[np.argsort(y[order], kind="stable")]
@@ -101,12 +113,15 @@ def with_noise(
 
 
 def scaled(X: torch.Tensor) -> torch.Tensor:
-    """Pixels 0..255 as the net takes them, -1..1: what ImageInputs does with mean and std 0.5."""
-    return (X.float() / 255.0 - 0.5) / 0.5
+    """Pixels 0..255 as the net takes them, -1..1: what ImageInputs does with mean and std 0.5.
+
+    Vectors, which hold fractions, pass unchanged.
+    """
+    return X if X.is_floating_point() else (X.float() / 255.0 - 0.5) / 0.5
 
 
-def _classes(recipe: Recipe, dataset: Dataset) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Row ids with a class, the classes' numbers, and their names in order."""
+def _column(recipe: Recipe, dataset: Dataset) -> list:
+    """The classes of all rows as they are written; DataError for a column that holds none."""
     if recipe.label not in dataset.columns:
         raise DataError(
             f"{dataset.name!r} has no column {recipe.label!r}.",
@@ -120,13 +135,17 @@ def _classes(recipe: Recipe, dataset: Dataset) -> tuple[np.ndarray, np.ndarray, 
             f"The column {recipe.label!r} holds {kind}, no classes.",
             "Name a column of whole numbers or words.",
         )
-    values = column.to_pylist()
+    return column.to_pylist()
+
+
+def _classes(label: str, values: list) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Row ids with a class, the classes' numbers, and their names in order."""
     rows = np.array([i for i, value in enumerate(values) if value is not None], np.int64)
     names = sorted({values[i] for i in rows})
     if not 2 <= len(names) <= min(_MOST_CLASSES, max(2, len(rows) // 2)):
         raise DataError(
-            f"The column {recipe.label!r} has {len(names):,} values in {len(rows):,} rows.",
-            f"Name a column of 2 to {_MOST_CLASSES} classes with two pictures or more each.",
+            f"The column {label!r} has {len(names):,} values in {len(rows):,} rows.",
+            f"Name a column of 2 to {_MOST_CLASSES} classes with two rows or more each.",
         )
     number = {name: i for i, name in enumerate(names)}
     y = np.array([number[values[i]] for i in rows], np.int64)

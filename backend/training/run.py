@@ -25,9 +25,11 @@ class Checkpoint:
 class Run:
     """A training run, finished or not; `facts` is what run.json holds.
 
-    recipe (text), data (hash), data_name, classes, size, channels, train and test (row ids),
+    recipe (text), data (hash), data_name, classes, size and channels of pictures or the width of
+    vectors, parameters (of the net as it is), train and test (row ids),
     noisy (row and label of those trained under a wrong class), history (one entry per epoch:
-    epoch, train_loss, train_accuracy, test_loss, test_accuracy), seconds, device, finished.
+    epoch, train_loss, train_accuracy, test_loss, test_accuracy, and the measures of collapse of
+    the training rows that backend.training.collapsing names), seconds, device, finished.
     """
 
     folder: Path
@@ -50,9 +52,10 @@ class Run:
         return bool(self.facts["finished"]) and whole
 
     def to_json(self) -> dict:
-        """What run.json holds, with `key`, `finished` and `checkpoints` (epoch, folder)."""
+        """What run.json holds, with `key`, `finished`, `epochs` (in all) and `checkpoints`."""
         kept = [{"epoch": c.epoch, "folder": str(c.folder)} for c in self.checkpoints]
-        extra = {"key": self.folder.name, "finished": self.finished, "checkpoints": kept}
+        extra = {"key": self.folder.name, "finished": self.finished, "checkpoints": kept,
+                 "epochs": self.recipe.total_epochs}  # fmt: skip
         return self.facts | extra
 
 
@@ -88,6 +91,6 @@ def list_runs(root: Path) -> list[Run]:
 def write_run(folder: Path, facts: dict) -> Run:
     """Put a run's record in its place, whole or not at all."""
     temporary = folder / f".{_RECORD}.{os.getpid()}"
-    temporary.write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
+    temporary.write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
     os.replace(temporary, folder / _RECORD)
     return Run(folder, facts)

@@ -1,4 +1,4 @@
-"""Training a residual net from a recipe, checkpoint by checkpoint (workers only)."""
+"""Training a small net from a recipe, checkpoint by checkpoint (workers only)."""
 
 import json
 import os
@@ -11,18 +11,18 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch.nn import functional
 
 from backend.data.dataset import Dataset, full_disk_is_said
 from backend.errors import UserError
-from backend.models.residual import ResidualCNN, residual_config
+from backend.training.collapsing import Seen
+from backend.training.nets import Net, build, freeze, loss_of, optimiser, train_mode, with_layer
 from backend.training.pictures import Labelled, read_labelled, scaled
 from backend.training.recipe import Recipe
 from backend.training.run import Run, checkpoint_folder, read_run, run_folder, write_run
 
 Progress = Callable[[int, int, str], None]
-_AT_ONCE = 512  # pictures of one pass without gradients
-_LAYOUT = torch.channels_last  # up to 1.5 times as fast on a CPU
+_AT_ONCE = 512  # rows of one pass without gradients
+_TITLES = {"residual": "Residual CNN", "mlp": "MLP"}
 _STATE = "state.safetensors"  # the net and its momentum, to go on from; removed at the end
 
 
@@ -38,9 +38,10 @@ def train(
 
     Each of the recipe's saved epochs becomes a model folder `root/KEY/epoch-0003`; epoch 0 is the
     net before its first step. A run that was stopped goes on from its last checkpoint and ends
-    with the same weights; so does an equal recipe on a machine with as many threads.
+    with the same weights; so does an equal recipe on a machine with as many threads. The record
+    of the run on disk is renewed after every epoch.
 
-    Losses are mean cross-entropies in nats and accuracies shares, both in evaluation mode; those
+    Losses (see `Recipe`) are means over rows and accuracies shares, both in evaluation mode; those
     of the training rows are against the classes that the net was given.
 
     Parameters
@@ -63,11 +64,11 @@ def train(
         folder.mkdir(parents=True, exist_ok=True)
         course = _Course(recipe, dataset, data, folder, device=device, progress=progress)
         course.go_on()
-        for epoch in range(len(course.history), recipe.epochs + 1):
+        for epoch in range(len(course.history), recipe.total_epochs + 1):
             course.epoch(epoch)
         (folder / _STATE).unlink(missing_ok=True)
         run = write_run(folder, course.facts(finished=True))
-    steps = recipe.epochs * course.n_steps
+    steps = recipe.total_epochs * course.n_steps
     progress(steps, steps, f"trained, {course.accuracy} of the test rows right")
     return run
 
@@ -81,33 +82,38 @@ class _Course:
     ):  # fmt: skip
         self.recipe, self.dataset, self.data, self.folder = recipe, dataset, data, folder
         self.device, self.progress = torch.device(device), progress
-        self.history: list[dict] = []
-        self.config = residual_config(
-            size=data.X.shape[-1], channels=data.X.shape[1], blocks=recipe.blocks,
-            width=recipe.width, features=recipe.features, classes=data.classes,
-        )  # fmt: skip
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
-            self.net = ResidualCNN(self.config).to(self.device, memory_format=_LAYOUT)
-        self.optimiser = torch.optim.SGD(
-            self.net.parameters(), lr=recipe.lr, momentum=recipe.momentum,
-            weight_decay=recipe.weight_decay,
-        )  # fmt: skip
+        self.about, self.history = _about(data), []
+        # Up to 1.5 times as fast for maps on a CPU.
+        maps = recipe.net == "residual"
+        self.layout = torch.channels_last if maps else torch.contiguous_format
         self.n_steps = -(-len(data.train) // recipe.batch)
+        if not maps and len(data.train) % recipe.batch == 1:
+            self.n_steps -= 1  # a batch norm over one row would be none; another epoch has that row
+        self._begin_with(1 if recipe.layerwise else recipe.blocks)
+
+    def _begin_with(self, layers: int) -> None:
+        """An untrained net of so many blocks, the last of which is trained if layer by layer."""
+        net = build(self.recipe, self.data.X.shape[1:], self.data.classes, layers=layers)
+        self._take(freeze(net) if self.recipe.layerwise else net)
+
+    def _take(self, net: Net) -> None:
+        self.net = net.to(self.device, memory_format=self.layout)
+        self.optimiser = optimiser(self.net, self.recipe)
 
     def epoch(self, number: int) -> None:
         """Train once over the rows (not in epoch 0), measure, and keep what is to be kept."""
         started = monotonic()
         if number:
             self._step_through(number)
-        measured = {
-            f"{part}_{name}": value
-            for part in ("train", "test")
-            for name, value in self._measure(part).items()
-        }
-        self.history.append(
-            {"epoch": number} | measured | {"seconds": round(monotonic() - started, 3)}
-        )
+        with Seen(self.net.classifier, len(self.data.train)) as seen:
+            measured = self._measure("train")
+        measured |= self._measure("test")
+        y = self.data.given[torch.from_numpy(self.data.train)]
+        collapse = seen.measures(y, len(self.data.classes)) if np.isfinite(
+            list(measured.values())
+        ).all() else {}  # fmt: skip
+        took = {"seconds": round(monotonic() - started, 3)}
+        self.history.append({"epoch": number} | measured | collapse | took)
         if not np.isfinite(list(measured.values())).all():
             raise UserError(
                 f"The loss became infinite in epoch {number}.", "Train with a smaller lr."
@@ -115,17 +121,23 @@ class _Course:
         if number in self.recipe.saved_epochs:
             self._save_checkpoint(number)
             self._save_state()
-            write_run(self.folder, self.facts(finished=False))
+        write_run(self.folder, self.facts(finished=False))
 
     def _step_through(self, number: int) -> None:
+        if len(self.net.blocks) < self.recipe.layers_at(number):
+            self._take(with_layer(self.net, self.recipe))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.lr_at(number)
         order = np.random.default_rng([self.recipe.seed, 1, number]).permutation(self.data.train)
-        self.net.train()
+        train_mode(self.net)
+        in_all = self.recipe.total_epochs
         for step in range(self.n_steps):
             done = (number - 1) * self.n_steps + step
-            said = f"epoch {number} of {self.recipe.epochs}, {self.accuracy} of the test rows right"
-            self.progress(done, self.recipe.epochs * self.n_steps, said)
+            said = f"epoch {number} of {in_all}, {self.accuracy} of the test rows right"
+            self.progress(done, in_all * self.n_steps, said)
             at = torch.from_numpy(order[step * self.recipe.batch : (step + 1) * self.recipe.batch])
-            loss = functional.cross_entropy(self._logits(at), self.data.given[at].to(self.device))
+            y = self.data.given[at].to(self.device)
+            loss = loss_of(self.recipe.loss, self._logits(at), y, reduction="mean")
             self.optimiser.zero_grad()
             loss.backward()
             self.optimiser.step()
@@ -136,7 +148,7 @@ class _Course:
         return f"{100 * self.history[-1]['test_accuracy']:.1f} %"
 
     def _logits(self, at: torch.Tensor) -> torch.Tensor:
-        return self.net(scaled(self.data.X[at].to(self.device, memory_format=_LAYOUT)))
+        return self.net(scaled(self.data.X[at].to(self.device, memory_format=self.layout)))
 
     @torch.inference_mode()
     def _measure(self, part: str) -> dict[str, float]:
@@ -146,9 +158,9 @@ class _Course:
         loss, right = 0.0, 0
         for at in where.split(_AT_ONCE):
             logits, y = self._logits(at), self.data.given[at].to(self.device)
-            loss += float(functional.cross_entropy(logits, y, reduction="sum"))
+            loss += float(loss_of(self.recipe.loss, logits, y, reduction="sum"))
             right += int((logits.argmax(1) == y).sum())
-        return {"loss": loss / len(where), "accuracy": right / len(where)}
+        return {f"{part}_loss": loss / len(where), f"{part}_accuracy": right / len(where)}
 
     def _save_checkpoint(self, number: int) -> None:
         """The net as a folder that opens as a model; an unfinished one never has that name."""
@@ -158,9 +170,9 @@ class _Course:
             shutil.rmtree(old, ignore_errors=True)
         part.mkdir()
         told = {"recipe": str(self.recipe), "epoch": number, "data": self.dataset.hash}
-        title = f"Residual CNN on {self.dataset.name}, epoch {number}"
+        title = f"{_TITLES[self.recipe.net]} on {self.dataset.name}, epoch {number}"
         note = f"Trained here: {self.recipe}; {self.accuracy} of its test rows are right."
-        _write_json(part / "config.json", self.config | {"training": told})
+        _write_json(part / "config.json", self.net.config | {"training": told})
         _write_json(part / "demo.json", {"title": title, "notes": [note]})
         labels = "".join(" ".join(name.split()) + "\n" for name in self.data.classes)
         (part / "labels.txt").write_text(labels, encoding="utf-8")
@@ -190,6 +202,7 @@ class _Course:
         wanted = [e for e in self.recipe.saved_epochs if e < len(history)]
         if not all(checkpoint_folder(self.folder, e).is_dir() for e in wanted):
             return
+        self._begin_with(self.recipe.layers_at(len(history) - 1))
         prefix = "net."
         self.net.load_state_dict(
             {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
@@ -201,19 +214,27 @@ class _Course:
 
     def facts(self, *, finished: bool) -> dict:
         """What run.json holds; see `Run`."""
-        data = self.data
-        noisy = data.noisy
         return {
-            "recipe": str(self.recipe), "data": self.dataset.hash,
-            "data_name": self.dataset.name, "classes": list(data.classes),
-            "size": data.X.shape[-1], "channels": data.X.shape[1],
+            "recipe": str(self.recipe), "data": self.dataset.hash, "data_name": self.dataset.name,
+            **self.about,
             "parameters": sum(p.numel() for p in self.net.parameters()),
-            "train": data.rows[data.train].tolist(), "test": data.rows[data.test].tolist(),
-            "noisy": {"row": data.rows[noisy].tolist(),
-                      "label": [data.classes[i] for i in data.given[noisy].tolist()]},
             "history": self.history, "device": str(self.device), "torch": torch.__version__,
             "seconds": round(sum(e["seconds"] for e in self.history), 3), "finished": finished,
         }  # fmt: skip
+
+
+def _about(data: Labelled) -> dict:
+    """What run.json says of the rows; the same in every epoch."""
+    noisy, pictures = data.noisy, data.X.ndim == 4
+    shape = {"size": data.X.shape[-1], "channels": data.X.shape[1]} if pictures else {
+        "width": data.X.shape[1]
+    }  # fmt: skip
+    return {
+        "classes": list(data.classes), **shape,
+        "train": data.rows[data.train].tolist(), "test": data.rows[data.test].tolist(),
+        "noisy": {"row": data.rows[noisy].tolist(),
+                  "label": [data.classes[i] for i in data.given[noisy].tolist()]},
+    }  # fmt: skip
 
 
 def _on_cpu(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -24,6 +24,15 @@ from ui.sampling import ROWS
 from ui.selecting import selection, turn
 from ui.tables import table
 from ui.thumbnails import thumbnail
+from ui.training import (
+    labelled_pictures,
+    recipe_text,
+    running,
+    runs,
+    train_button,
+    training_data,
+    training_title,
+)
 from ui.waiting import ACTIVE, answer, bar, failure, kept, progress
 
 __all__ = [
@@ -54,6 +63,7 @@ __all__ = [
     "is_playing",
     "judged_bench",
     "kept",
+    "labelled_pictures",
     "layer_states",
     "legend_below",
     "level_with_slider",
@@ -62,8 +72,11 @@ __all__ = [
     "play_button",
     "progress",
     "provenance",
+    "recipe_text",
     "put_whatif",
     "reopened",
+    "running",
+    "runs",
     "selection",
     "show",
     "sites_of",
@@ -72,6 +85,9 @@ __all__ = [
     "strip",
     "table",
     "thumbnail",
+    "train_button",
+    "training_data",
+    "training_title",
     "turn",
     "undo_whatif",
     "workbench",

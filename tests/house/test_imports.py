@@ -26,7 +26,8 @@ ALLOWED: dict[str, set[str]] = {
     "store": set(),
     "jobs": set(),
     "whatif": {"models"},
-    "training": {"data", "models"},
+    "training": {"collapse", "data", "models"},
+    "collapse": set(),
     "complexity": set(),
     "preferences": set(),
     "rasch": set(),
@@ -34,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "demo": {"data", "models", "preferences", "rasch"},
     "analyses": {
         "capture",
+        "collapse",
         "complexity",
         "data",
         "models",
@@ -47,6 +49,9 @@ ALLOWED: dict[str, set[str]] = {
         "analyses.intervals",
         "analyses.result",
         "analyses.spec",
+        "collapse.geometry",
+        "collapse.metrics",
+        "collapse.playground",
         "preferences.placing",
     },
     "work": {

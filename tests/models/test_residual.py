@@ -115,6 +115,12 @@ def test_the_head_of_a_net_without_features_reads_the_pool(tmp_path):
     assert abs(view.vectors("penultimate") - view.vectors("block.2")).max() < 1e-6
 
 
+def test_a_head_without_a_bias_is_told_by_the_config_and_opens(tmp_path):
+    assert "head_bias" not in residual_config(**SMALL)
+    opened = convnets.from_folder(write(tmp_path / "m", make(bias=False)))
+    assert opened.classifier.bias is None and make().classifier.bias is not None
+
+
 @pytest.mark.parametrize("missing", ["channels", "stride", "blocks", "width", "features"])
 def test_a_config_that_lacks_a_part(missing):
     config = residual_config(**SMALL)

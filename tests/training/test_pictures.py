@@ -68,7 +68,7 @@ def test_classes_are_sorted_and_rows_without_one_left_out(tmp_path):
         (["one"] * 60, "has 1 values in 60 rows"),
         (list(range(60)), "has 60 values in 60 rows"),
         (["a"] * 59 + ["b"], "too few to train"),
-        (["a", "b"] * 3 + [None] * 54, "6 pictures of 2 classes are too few"),
+        (["a", "b"] * 3 + [None] * 54, "6 rows of 2 classes are too few"),
     ],
 )
 def test_columns_that_hold_no_classes(tmp_path, values, said):

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from backend.errors import Cancelled, UserError
 from backend.models import convnets
 from backend.training import read_run
+from backend.training.nets import build
 from backend.training.pictures import read_labelled, scaled
 from backend.training.train import train
 from tests.training.made import dataset, recipe
@@ -105,15 +106,19 @@ class Stopper:
             raise Cancelled
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_a_stopped_run_goes_on_to_the_same_weights(data, tmp_path, momentum):
-    asked = recipe(epochs=5, checkpoints=4, momentum=momentum)  # epochs 0, 1, 2, 5
+MLP = dict(net="mlp", features=64)
+NEW = MLP | dict(loss="mse", head_bias=0, head_decay=2.0, body_decay=0.0, drop="1/2")
+
+
+@pytest.mark.parametrize("changes", [dict(momentum=0.0), {}, NEW])
+def test_a_stopped_run_goes_on_to_the_same_weights(data, tmp_path, changes):
+    asked = recipe(epochs=5, checkpoints=4, **changes)  # epochs 0, 1, 2, 5
     whole = train(asked, data, tmp_path / "whole")
     with pytest.raises(Cancelled):
         train(asked, data, tmp_path / "cut", progress=Stopper(6 * 3 + 2))  # within epoch 4
     left = read_run(tmp_path / "cut" / whole.folder.name)
     assert [c.epoch for c in left.checkpoints] == [0, 1, 2] and not left.finished
-    assert [h["epoch"] for h in left.facts["history"]] == [0, 1, 2]
+    assert [h["epoch"] for h in left.facts["history"]] == [0, 1, 2, 3]
     assert same(weights(left, 2), weights(whole, 2))
     stopper = Stopper(999)
     done = train(asked, data, tmp_path / "cut", progress=stopper)
@@ -123,6 +128,72 @@ def test_a_stopped_run_goes_on_to_the_same_weights(data, tmp_path, momentum):
     ours, theirs = ([{k: v for k, v in h.items() if k != "seconds"} for h in r.facts["history"]]
                     for r in (done, whole))  # fmt: skip
     assert ours == theirs
+
+
+def test_the_record_on_disk_follows_every_epoch(data, tmp_path):
+    asked, seen = recipe(epochs=4, checkpoints=2), {}
+    (name,) = {train(asked, data, tmp_path / "whole").folder.name}
+
+    def look(done, total, what):
+        if what.startswith("epoch"):
+            run = read_run(tmp_path / "live" / name)
+            seen[int(what.split()[1])] = [h["epoch"] for h in run.facts["history"]], run.finished
+            assert {"train_accuracy", "test_loss", "seconds"} <= run.facts["history"][-1].keys()
+
+    train(asked, data, tmp_path / "live", progress=look)
+    assert seen == {e: (list(range(e)), False) for e in range(1, 5)}
+
+
+def test_lr_drops_when_its_share_of_the_epochs_is_over(data, tmp_path, monkeypatch):
+    used = []
+    real = torch.optim.SGD.step
+
+    def step(self, *args):
+        used.append({group["lr"] for group in self.param_groups})
+        return real(self, *args)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", step)
+    train(recipe(epochs=4, drop="1/4,3/4", **MLP), data, tmp_path)
+    expected = [recipe().lr] * 6 + [recipe().lr / 10] * 12 + [recipe().lr / 100] * 6
+    assert used == [{lr} for lr in expected]
+
+
+LAYERWISE = recipe(**MLP, blocks=3, epochs=2, layerwise=1)
+
+
+def test_layer_by_layer_what_is_there_stays_as_it_is(data, tmp_path):
+    run = train(LAYERWISE, data, tmp_path)
+    assert run.finished and [c.epoch for c in run.checkpoints] == [0, 2, 4, 6]
+    assert [h["epoch"] for h in run.facts["history"]] == list(range(7))
+    for depth, epoch in enumerate((2, 4, 6), start=1):
+        net = convnets.from_folder(run.checkpoints[depth].folder)
+        assert len(net.blocks) == depth
+        if depth > 1:
+            before, now = weights(run, epoch - 2), weights(run, epoch)
+            old = [name for name in before if name.startswith("blocks.")]
+            assert len(old) == 6 * (depth - 1)
+            assert all(torch.equal(before[name], now[name]) for name in old)
+            assert not torch.equal(before["classifier.weight"], now["classifier.weight"])
+    first = f"blocks.{depth - 1}.0.weight"
+    fresh = build(LAYERWISE, (1, 8, 8), ("lying", "standing"), layers=3)
+    assert not torch.equal(weights(run, 6)[first], fresh.state_dict()[first])
+    assert run.facts["history"][-1]["train_accuracy"] > 0.8
+
+
+@pytest.mark.parametrize("at", [1, 4, 5, 6, 11])  # steps: six to an epoch, twelve to a layer
+def test_layer_by_layer_a_stopped_run_goes_on(data, tmp_path, at):
+    whole = train(LAYERWISE, data, tmp_path / "whole")
+    with pytest.raises(Cancelled):
+        train(LAYERWISE, data, tmp_path / "cut", progress=Stopper(12 + at))
+    done = train(LAYERWISE, data, tmp_path / "cut")
+    assert all(same(weights(done, e), weights(whole, e)) for e in (0, 2, 4, 6))
+
+
+def test_the_first_layer_of_many_is_a_net_of_one(data, tmp_path):
+    """Layer by layer begins as an MLP of one layer does, end to end."""
+    many = train(LAYERWISE, data, tmp_path)
+    one = train(recipe(**MLP, blocks=1, epochs=2), data, tmp_path)
+    assert same(weights(many, 2), weights(one, 2))
 
 
 def test_a_damaged_state_means_to_begin_anew(data, tmp_path):

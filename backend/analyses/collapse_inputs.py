@@ -1,0 +1,209 @@
+"""Which rows, classes and checkpoints a look at collapse reads."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from backend.analyses.checkpoints import find_checkpoints, vectors_at
+from backend.analyses.inputs import sample, trunk
+from backend.analyses.spec import Progress
+from backend.analyses.targets import choose_target
+from backend.capture.view import CaptureView
+from backend.data.dataset import Dataset
+from backend.errors import AnalysisError
+
+if TYPE_CHECKING:
+    from backend.models.loading import LoadedModel
+
+_LEAST_OF_A_CLASS = 2
+_TRAIN, _HELD_OUT, ALL = "train", "held out", "all"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A net at one time: N rows at some layers, and the head where it names these classes."""
+
+    epoch: int
+    layers: dict[str, np.ndarray]  # site -> (N, d_l) float32, by depth
+    weight: np.ndarray | None = None  # (K, d) of the last layer
+    bias: np.ndarray | None = None  # (K,)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a data set with their classes, and the parts that are looked at one by one."""
+
+    ids: np.ndarray  # (N,) row ids
+    labels: np.ndarray  # (N,) int64, 0..K-1; what the net was trained on, where that is known
+    classes: tuple[str, ...]
+    parts: dict[str, np.ndarray]  # name -> positions
+    notes: tuple[str, ...] = ()
+    run: dict = field(default_factory=dict)  # of a training done here
+
+
+def from_arrays(data: Dataset) -> tuple[Rows, Moment]:
+    """`features` (N, d) and `labels` (N,) of an npz file, with `weight` and `bias` if given.
+
+    Raises
+    ------
+    AnalysisError : an array is missing, or does not fit the others.
+    """
+    from backend.data.arrays import arrays_of
+
+    arrays = arrays_of(data)
+    for name in ("features", "labels"):
+        if name not in arrays:
+            raise AnalysisError(
+                f"{data.name!r} has no array {name!r}; it has {', '.join(arrays)}.",
+                "Save features (N, d) and labels (N,), and weight (K, d), bias (K,) of the head.",
+            )
+    X, labels = arrays["features"], np.asarray(arrays["labels"])
+    if X.ndim < 2 or len(X) != labels.size:
+        raise AnalysisError(f"features {X.shape} do not go with labels {labels.shape}.",
+                            "Give one line of features and one label for each row.")  # fmt: skip
+    names, codes = np.unique(labels.ravel(), return_inverse=True)
+    weight, bias = arrays.get("weight"), arrays.get("bias")
+    if weight is not None and len(weight) != len(names):
+        raise AnalysisError(f"weight has {len(weight)} rows for {len(names)} classes.",
+                            "Give a row for each class, in the order of the labels.")  # fmt: skip
+    if weight is not None and bias is None:
+        bias = np.zeros(len(weight))
+    rows = Rows(np.arange(len(X)), codes.astype(np.int64), tuple(map(str, names.tolist())),
+                {ALL: np.arange(len(X))})  # fmt: skip
+    return rows, Moment(0, {"features": X.reshape(len(X), -1)}, weight, bias)
+
+
+def rows_of(
+    view: CaptureView, model: "LoadedModel | None", *, label: str, at_most: int, seed: int
+) -> Rows:
+    """Classes of a captured data set's rows; of a training done here, also who was trained on.
+
+    Raises
+    ------
+    AnalysisError : no column of classes, or a class with fewer than two rows.
+    """
+    run = _run_of(model)
+    known = run.get("recipe_label", "") if run and run["data"] == view.dataset.hash else ""
+    one = sample(view, rows=at_most, seed=seed)
+    table = one.table()
+    target = choose_target(table, label or known, text_column=view.dataset.text_column)
+    if target is None or not target.classes:
+        raise AnalysisError(
+            f"{view.dataset.name!r} has no column of classes.",
+            "Name one with label=COLUMN; collapse is of classes.",
+        )
+    keep = np.flatnonzero(target.known)
+    ids, labels, classes = one.rows[keep], target.values[keep].astype(np.int64), target.classes
+    notes = [] if len(keep) == len(target.known) else ["Rows without a class are left out."]
+    if known:
+        labels, classes = _as_trained(run, ids, labels, classes)
+    parts, more = _parts(ids, labels, run if known else {}, target.name)
+    return Rows(ids, labels, classes, parts, (*notes, *more), run if known else {})
+
+
+def _run_of(model: "LoadedModel | None") -> dict:
+    """What is known of a training done here: the record beside its checkpoints, or nothing."""
+    from backend.training.run import read_run
+
+    if model is None:
+        return {}
+    run = read_run(Path(model.source.folder).parent)
+    return {} if run is None else run.facts | {"recipe_label": run.recipe.label}
+
+
+def _as_trained(
+    run: dict, ids: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Classes in the net's order, and the wrong ones that it was given for some rows."""
+    place = {name: i for i, name in enumerate(run["classes"])}
+    out = np.array([place[name] for name in classes], np.int64)[labels]
+    given = dict(zip(run["noisy"]["row"], run["noisy"]["label"], strict=True))
+    for at, row in enumerate(ids.tolist()):
+        if row in given:
+            out[at] = place[str(given[row])]
+    return out, tuple(run["classes"])
+
+
+def _parts(ids: np.ndarray, labels: np.ndarray, run: dict, column: str) -> tuple[dict, list[str]]:
+    """Positions of the rows that were trained on and of the others, or of all of them."""
+    wanted = {ALL: ids} if not run else {_TRAIN: run["train"], _HELD_OUT: run["test"]}
+    parts, notes = {}, []
+    n_classes = len(run["classes"]) if run else int(labels.max()) + 1
+    for name, some in wanted.items():
+        at = np.flatnonzero(np.isin(ids, some))
+        counts = np.bincount(labels[at], minlength=n_classes)
+        if counts.min() < _LEAST_OF_A_CLASS:
+            notes.append(f"{name}: a class has fewer than {_LEAST_OF_A_CLASS} rows; left out.")
+        else:
+            parts[name] = at
+    if not parts:
+        raise AnalysisError(
+            f"A class of {column!r} has {counts.min()} rows here, and spread needs two.",
+            "Take more rows, or another column of classes.",
+        )
+    return parts, notes
+
+
+def moments(
+    view: CaptureView, model: "LoadedModel", rows: Rows, *, course: bool, progress: Progress
+) -> Iterator[Moment]:
+    """The model's checkpoints in turn, or the captured model alone."""
+    if course and (found := _checkpoints(model)):
+        for number, (epoch, folder) in enumerate(found):
+            progress(number, len(found), f"reading checkpoint {number + 1} of {len(found)}")
+            yield _opened(epoch, folder, view, model, rows)
+        return
+    one = {site: view.vectors(site) for site in trunk(tuple(s for s in view.sites if s != "head"))}
+    place = {row: i for i, row in enumerate(view.rows().tolist())}
+    at = np.array([place[row] for row in rows.ids.tolist()])
+    layers = _different({site: X[at] for site, X in one.items()})
+    yield Moment(0, layers, *_head(model, rows))
+
+
+def _checkpoints(model: "LoadedModel") -> list[tuple[int, Path]]:
+    try:
+        return find_checkpoints(model)
+    except AnalysisError:
+        return []
+
+
+def _opened(epoch: int, folder: Path, view: CaptureView, like: "LoadedModel", rows: Rows) -> Moment:
+    """A checkpoint as a model of its own: layer by layer, nets grow."""
+    from backend.models.loading import load
+    from backend.models.sources import from_folder
+    from backend.settings import Settings
+
+    settings = Settings(folder, device=like.device.name, max_tokens=like.max_tokens)
+    model = load(from_folder(str(folder), folder, settings=settings), settings)
+    sites = trunk(tuple(s for s in model.sites if s not in ("head", "embed")))
+    found = vectors_at(model, view, rows.ids, sites, progress=lambda *_: None, doing="")
+    return Moment(epoch, _different(found), *_head(model, rows))
+
+
+def _different(layers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Without the last block where what the head reads is just its output."""
+    names = list(layers)
+    same = len(names) > 1 and np.array_equal(layers[names[-2]], layers[names[-1]])
+    return {name: X for name, X in layers.items() if not (same and name == names[-2])}
+
+
+def _head(model: "LoadedModel", rows: Rows) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Weight and bias where the head is one linear map to exactly these classes."""
+    weight = getattr(model.head, "weight", None)
+    if weight is None or weight.ndim != 2 or len(weight) != len(rows.classes):
+        return None, None
+    if tuple(_names(model, len(weight))) != rows.classes:
+        return None, None
+    bias = getattr(model.head, "bias", None)
+    W = weight.detach().float().cpu().numpy().astype(np.float64)
+    b = np.zeros(len(W)) if bias is None else bias.detach().float().cpu().numpy().astype(float)
+    return W, b
+
+
+def _names(model: "LoadedModel", count: int) -> tuple[str, ...]:
+    from backend.analyses.complexity_inputs import class_names
+
+    return class_names(model, count)

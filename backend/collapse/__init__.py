@@ -1,0 +1,1 @@
+"""Neural collapse: how features of a class shrink to their mean, and class means to a simplex."""

@@ -1,0 +1,126 @@
+"""Do classes collapse to a simplex?  Classes of a net, over its training and its layers."""
+
+import streamlit as st
+
+import ui
+from backend import RunRequest, figures
+from collapse_runs import chosen_runs, start_and_watch, watched
+from collapse_study import study_tab
+from collapse_tabs import angles_tab, classes_tab, film_tab, layers_tab, steps_tab
+from collapse_theory import theory_tab
+
+TABS = ("Layers and epochs", "Film", "Angles", "Classes", "From layer to layer", "Weight decay",
+        "Theory", "Papers", "Export")  # fmt: skip
+LOOK = ("a training done here", "the model of the bench", "a loop of your own")
+
+
+def main() -> None:
+    ui.head(
+        "Do classes collapse to a simplex?",
+        "Neural collapse (Papyan, Han, Donoho 2020) and its perturbation analysis (Tirer, Huang, "
+        "Niles-Weed 2023): NC1 to NC4 in float64 at every layer",
+    )
+    bench = ui.bench(default_model="demo:efficientnet-lite0", default_data="demo:digits")
+    look = st.segmented_control("Look at", LOOK, default=LOOK[0], key="look", required=True,
+                                bind="query-params")  # fmt: skip
+    of = {LOOK[0]: of_trainings, LOOK[1]: of_bench, LOOK[2]: lambda _: watched()}
+    results = of[look](bench)
+    if results:
+        main_result = next(iter(results.values()))
+        st.markdown(f"**{main_result.reading}**")
+        if note := main_result.scalars.get("note"):
+            st.caption(f":material/info: {note}")
+        hero(results)
+    evidence(bench, results)
+
+
+def of_trainings(bench) -> dict:
+    """Results of the trainings that were chosen, by title; empty before there is one."""
+    start_and_watch(bench)
+    found = {}
+    for name, (folder, data) in chosen_runs().items():
+        asked = RunRequest("collapse", folder, data, seed=bench.seed)
+        result = ui.answer(asked, what=f"Collapse of {name}")
+        if result is not None:
+            found[name] = result
+    return found
+
+
+def of_bench(bench) -> dict:
+    """The bench's model, as it is or changed, or the arrays of a file."""
+    if bench.dataset is not None and bench.dataset.kind == "arrays":
+        request = RunRequest("collapse", "", bench.data, seed=bench.seed)
+    else:
+        columns = [c for c in (bench.dataset.columns if bench.dataset else ()) if c != "row"]
+        label = st.selectbox("Classes are in", ["", *columns], key="classes-in",
+                             format_func=lambda c: c or "the most even column",
+                             bind="query-params")  # fmt: skip
+        request = bench.request("collapse", label=label, course=False)
+    result = ui.answer(request, what="Collapse, layer by layer")
+    return {} if result is None else {bench.model or bench.data: result}
+
+
+def hero(results: dict) -> None:
+    """Three classes in their plane, and NC1 to NC4, under one epoch slider."""
+    first = next(iter(results.values()))
+    table = first.tables["trajectory"]
+    parts = list(dict.fromkeys(table["part"].to_pylist()))
+    epochs = sorted(set(table["epoch"].to_pylist()))
+    one, two = st.columns([2, 5])
+    part = one.segmented_control("Rows", parts, default=parts[0], key="part", required=True,
+                                 help="Collapse is of training rows; held-out rows do not "
+                                 "collapse as far.")  # fmt: skip
+    epoch = epochs[-1]
+    if len(epochs) > 1:
+        ui.forget("epoch", epochs)
+        epoch = two.select_slider("Epoch", epochs, epochs[-1], key="epoch", bind="query-params")
+    left, right = st.columns([2, 3], gap="medium")
+    with left:
+        if "plane" in first.tables:
+            fig = figures.collapse_plane(first, epoch=epoch, part=part)
+            ui.show(ui.legend_below(fig).update_layout(height=ui.HERO_HEIGHT), key="plane",
+                    alt=f"Three classes in their plane at epoch {epoch}")  # fmt: skip
+        else:
+            st.info("A plane needs three classes.", icon=":material/lightbulb:")
+    with right:
+        if len(epochs) > 1:
+            labels = {r.key: name for name, r in results.items()}
+            fig = figures.collapse_course(list(results.values()), part=part, current=epoch,
+                                          labels=labels if len(results) > 1 else None)  # fmt: skip
+        else:
+            fig = figures.collapse_depth(first, measure="nc1_ratio", part=part)
+        ui.show(fig.update_layout(height=ui.HERO_HEIGHT), key="course", alt=first.reading)
+
+
+def evidence(bench, results: dict) -> None:
+    """The other pictures, the studies, the papers' findings, and the export."""
+    drawn = st.tabs(TABS, key="tab", on_change="rerun", bind="query-params")
+    tabs = dict(zip(TABS, drawn, strict=True))
+    opened = next((n for n, tab in tabs.items() if tab.open), TABS[0])
+    result = next(iter(results.values()), None)
+    free = {"Theory": theory_tab, "Weight decay": lambda: study_tab(bench)}
+    draw = {
+        "Layers and epochs": lambda: layers_tab(result), "Film": lambda: film_tab(result),
+        "Angles": lambda: angles_tab(result), "Classes": lambda: classes_tab(result),
+        "From layer to layer": lambda: steps_tab(result),
+        "Papers": lambda: ui.claims(ui.workbench().claims([result])),
+        "Export": lambda: ui.provenance(result, _exported(result), name="collapse"),
+    }  # fmt: skip
+    with tabs[opened]:
+        if opened in free:
+            free[opened]()
+        elif result is None:
+            st.info("Train a net above, or look at the model of the bench.",
+                    icon=":material/lightbulb:")  # fmt: skip
+        else:
+            draw[opened]()
+
+
+def _exported(result):
+    """The figure that is taken away: the course, or the layers of one moment."""
+    if len(set(result.tables["trajectory"]["epoch"].to_pylist())) > 1:
+        return figures.collapse_course(result)
+    return figures.collapse_depth(result, measure="nc1_ratio")
+
+
+main()

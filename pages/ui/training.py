@@ -1,0 +1,60 @@
+"""Trainings that pages share: starting one, watching it, picking those that were done."""
+
+from collections.abc import Mapping
+from urllib.parse import parse_qs, quote, urlencode
+
+from ui.following import do
+from ui.opening import workbench
+
+
+def runs() -> dict[str, dict]:
+    """Trainings with a checkpoint, by the folder of their last one, the newest first."""
+    found = [run for run in workbench().trainings() if run["checkpoints"]]
+    return {run["checkpoints"][-1]["folder"]: run for run in found}
+
+
+def training_title(run: Mapping) -> str:
+    """A training in one line: which net on what, how long, how well, which seed."""
+    told = {name: values[0] for name, values in parse_qs(run["recipe"]).items()}
+    net = {"mlp": "MLP"}.get(told.get("net", ""), "residual net")
+    last = run["history"][-1] if run["history"] else {}
+    score = f", held-out accuracy {last['test_accuracy']:.1%}" if last else ""
+    more = [f"{name} {told[name]}" for name in
+            ("loss", "weight_decay", "head_decay", "body_decay", "layerwise", "label_noise")
+            if name in told]  # fmt: skip
+    extra = f", {', '.join(more)}" if more else ""
+    state = "" if run["finished"] else ", not finished"
+    return (f"{net} on {run['data_name']}, {last.get('epoch', 0)} epochs, seed "
+            f"{told.get('seed', 0)}{extra}{score}{state} ({run['key'][:6]})")  # fmt: skip
+
+
+def training_data(run: Mapping) -> str:
+    """How its data are called now: by content, or as they were named."""
+    known = workbench().dataset(run["data"])
+    return run["data"] if known else parse_qs(run["recipe"])["data"][0]
+
+
+def labelled_pictures() -> list[str]:
+    """Data sets of pictures that a net can be trained on."""
+    return [o.ref for o in workbench().offers("data") if o.kind == "image"]
+
+
+def recipe_text(**values: object) -> str:
+    """A recipe as text."""
+    return urlencode({k: str(v) for k, v in values.items()}, quote_via=quote, safe="/:")
+
+
+def train_button(recipe: str, *, key: str = "training-run", label: str = "Train") -> None:
+    """A button that starts this training, and its progress."""
+    do(label, lambda: workbench().submit_training(recipe), key=key)
+
+
+def running() -> dict | None:
+    """The record of a training that is running now; None where none is, or it has no epoch yet."""
+    live = [j for j in workbench().runner.live.values()
+            if j.kind == "train" and j.state in ("submitted", "running")]  # fmt: skip
+    for job in live[::-1]:
+        for run in workbench().trainings():
+            if run["recipe"] == job.request.get("recipe") and run["history"]:
+                return run
+    return None
