@@ -25,6 +25,7 @@ from backend.errors import AnalysisError
 ALPHAS = np.logspace(-6, 2, 9)  # ridge strengths, per fit row of standardised columns
 DRAWS = 200
 FEW = 30  # active rows below which a feature's numbers are noisy
+_LISTED = 4  # layers that a note names one by one
 _CHUNK = 1024  # targets at once
 _LEVEL = 0.95
 
@@ -305,6 +306,8 @@ def _notes(
     """What a reader must know before believing the numbers."""
     notes = []
     wide = [f"{name} ({X.shape[1]})" for name, X in layers if rows[0] < 5 * X.shape[1]]
+    if len(wide) > _LISTED:
+        wide = [f"{len(wide)} layers from {wide[0]} to {wide[-1]}"]
     if wide:
         notes.append(
             f"{rows[0]} rows to fit on are fewer than 5 times the width of {', '.join(wide)}: "

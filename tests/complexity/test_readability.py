@@ -224,3 +224,14 @@ def test_what_cannot_be_probed_is_refused():
     ):
         with pytest.raises(AnalysisError, match=words):
             readability(layers, Z, rows, alphas=alphas)
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(2, "width of l0 (9), l1 (9):"), (6, "width of 6 layers from l0 (9) to l5 (9):")],
+)
+def test_many_wide_layers_are_named_by_the_first_and_the_last(count, said):
+    rng = np.random.default_rng(0)
+    X, Z = rng.normal(size=(60, 9)), rng.normal(size=(60, 2))
+    found = readability([(f"l{i}", X) for i in range(count)], Z, thirds(60), draws=0)
+    assert any(said in note for note in found.notes)
