@@ -15,6 +15,11 @@ from backend.errors import UserError
 if TYPE_CHECKING:
     from backend.workbench import Workbench
 
+_MLP = (
+    "data=demo:digits&label=digit&net=mlp&blocks=5&width=64&epochs=150&weight_decay=0.002"
+    "&drop=1/3,2/3&checkpoints=20"
+)
+
 
 @dataclass(frozen=True)
 class Replication:
@@ -61,6 +66,8 @@ REPLICATIONS: tuple[Replication, ...] = (
         parameters={"atoms": 60},
         recipe="data=demo:digits&label=digit&epochs=30",
     ),  # fmt: skip
+    Replication("collapse", "", "demo:digits", 1797, recipe=_MLP),
+    Replication("decay_study", "", "demo:digits", 1797, recipe=_MLP),
     Replication("rated_texts", "demo:minilm", "demo:film-ratings"),
 )
 

@@ -138,6 +138,22 @@ def test_several_recipes_are_one_job(bench, folder):
     assert bench.runner.wait(again) == made
 
 
+def test_a_recipe_names_the_model_it_ends_with(bench, folder, computed):
+    asked = recipe(data=folder, label="label", epochs=2, net="mlp", features=64)
+    ref = f"train:{asked}"
+    assert bench.model(ref) is None
+    result = bench.run("collapse", model=ref, bootstrap=0)  # trains first, on its own data
+    (made,) = bench.trainings()
+    assert made["recipe"] == str(asked) and made["finished"]
+    assert bench.model(ref)["ref"] == made["checkpoints"][-1]["folder"]
+    assert result.scalars["last_epoch"] == 2
+    before = list(computed)
+    assert bench.run("collapse", model=ref, data=folder, bootstrap=0).key == result.key
+    assert computed == before
+    with pytest.raises(UserError, match="'speed' is no part of a recipe"):
+        bench.run("collapse", model="train:data=a&label=b&speed=1")
+
+
 def test_watched_trainings_are_listed(bench):
     import torch
 

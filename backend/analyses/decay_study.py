@@ -102,21 +102,23 @@ def _ends(lines: list[dict]) -> list[dict]:
             spread = np.nan
             if (n := len(logs)) > 1:
                 spread = _T95.get(n, 1.96) * logs.std(ddof=1) / np.sqrt(n)
-            low, high = (None, None) if n == 1 else np.exp(logs.mean() + spread * np.array([-1, 1]))
+            ends = np.exp(logs.mean() + spread * np.array([-1, 1]))
+            low, high = (None, None) if n == 1 else map(float, ends)
             out.append({"variant": variant, "measure": name, "mean": float(np.exp(logs.mean())),
-                        "low": None if low is None else float(low),
-                        "high": None if high is None else float(high), "seeds": n})  # fmt: skip
+                        "mean_low": low, "mean_high": high, "seeds": n})  # fmt: skip
     return out
 
 
 def _reading(ends: list[dict], s: dict) -> str:
     mine = {r["variant"]: r for r in ends if r["measure"] == "nc1"}
-    told = ", ".join(
-        f"{name} {number(r['mean']) if r['low'] is None else say(r['mean'], r['low'], r['high'])}"
-        for name, r in mine.items()
-    )
+    told = ", ".join(f"{name} {_said(r)}" for name, r in mine.items())
     return (f"NC1 after {s['epochs']} epochs: {told} (geometric means over {s['seeds']} seeds, "
             f"{s['n']:,} training rows).")  # fmt: skip
+
+
+def _said(end: dict) -> str:
+    value, low, high = (end[name] for name in ("mean", "mean_low", "mean_high"))
+    return number(value) if low is None else say(value, low, high)
 
 
 def _body_over_head(result: Result) -> Measured:

@@ -45,7 +45,7 @@ def test_the_ends_are_geometric_means_with_students_interval(bench):
     logs = np.log(last)
     assert end["mean"] == pytest.approx(np.exp(logs.mean()))
     half = 12.706 * logs.std(ddof=1) / np.sqrt(2)
-    assert end["high"] == pytest.approx(np.exp(logs.mean() + half), rel=1e-3)
+    assert end["mean_high"] == pytest.approx(np.exp(logs.mean() + half), rel=1e-3)
     assert "2 seeds say little" in result.scalars["note"]
     assert "NC1 after 8 epochs: base" in result.reading
 
