@@ -1,7 +1,5 @@
 """What goes with complexity, how features flow, what is left without them, when they are learnt."""
 
-from urllib.parse import parse_qs, quote
-
 import streamlit as st
 
 import ui
@@ -95,14 +93,13 @@ def training_tab(bench) -> None:
 
 def _checkpoints(bench) -> tuple[str, str] | None:
     """The last checkpoint of a training here, or in a folder of the reader's; and what it reads."""
-    found = ui.workbench()
-    runs = [run for run in found.trainings() if run["checkpoints"]]
-    names = {run["checkpoints"][-1]["folder"]: _title(run) for run in runs}
+    there = ui.runs()
     left, right = st.columns(2, gap="medium")
-    if names:
-        ui.forget("trained", list(names))
-        last = left.selectbox("Training", list(names), key="trained", bind="query-params",
-                              format_func=names.__getitem__)  # fmt: skip
+    last = None
+    if there:
+        ui.forget("course", list(there))
+        last = left.selectbox("Training", list(there), key="course", bind="query-params",
+                              format_func=lambda f: ui.training_title(there[f]))  # fmt: skip
     else:
         left.caption("No training is at hand yet: start one above, or name checkpoints of yours.")
     folder = right.text_input(
@@ -112,35 +109,21 @@ def _checkpoints(bench) -> tuple[str, str] | None:
         "their features are read on the data of the sidebar.",
     )  # fmt: skip
     if folder:
-        own = ui.guarded(found.checkpoints, folder)
+        own = ui.guarded(ui.workbench().checkpoints, folder)
         counted = f"{len(own)} checkpoints, {own[0]['epoch']} to {own[-1]['epoch']}"
         right.caption(f"{counted}, on {bench.dataset.name if bench.dataset else bench.data}.")
         return own[-1]["folder"], bench.data
-    if not names:
-        return None
-    run = next(r for r in runs if r["checkpoints"][-1]["folder"] == last)
-    told = parse_qs(run["recipe"])["data"][0]  # as it was named; the content may be known by hash
-    return last, run["data"] if found.dataset(run["data"]) else told
-
-
-def _title(run: dict) -> str:
-    """A training in one line: on what, how long, how well, which seed."""
-    last = run["history"][-1] if run["history"] else {}
-    score = f", test accuracy {last['test_accuracy']:.1%}" if "test_accuracy" in last else ""
-    state = "" if run["finished"] else ", not finished"
-    count = f"{len(run['checkpoints'])} checkpoints"
-    return f"{run['data_name']}: {count}{score}{state} ({run['key'][:6]})"
+    return None if last is None else (last, ui.training_data(there[last]))
 
 
 def _start() -> None:
     """Train a small residual net on labelled pictures, with checkpoints."""
     with st.expander("Train a small residual net", icon=":material/model_training:"):
-        refs = [o.ref for o in ui.workbench().offers("data") if o.kind == "image"]
+        refs = ui.labelled_pictures()
         one, two, three, four = st.columns(4)
         first = refs.index("demo:digits") if "demo:digits" in refs else 0
         data = one.selectbox("Pictures", refs, first, key="train-data")
         label = two.text_input("Label column", "digit", key="train-label")
         epochs = three.number_input("Epochs", 1, 200, 30, key="train-epochs")
         seed = four.number_input("Seed of the training", 0, 10_000, 0, key="train-seed")
-        recipe = f"data={quote(str(data))}&label={quote(label)}&epochs={epochs}&seed={seed}"
-        ui.do("Train", lambda: ui.workbench().submit_training(recipe), key="training-run")
+        ui.train_button(ui.recipe_text(data=data, label=label, epochs=epochs, seed=seed))
