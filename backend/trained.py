@@ -123,7 +123,7 @@ class Trained(Assigning):
         name, epochs = run.facts["name"], run.epochs
         body = of_records(name, tuple(run.facts["classes"]),
                           ((epoch, run.moments(epoch)) for epoch in epochs))  # fmt: skip
-        about = {"watched": name, "created": run.facts["created"], "epochs": list(epochs)}
+        about = {"watched": key, "created": run.facts["created"], "epochs": list(epochs)}
         named = digest(about)
         provenance = about | {"key": named, "analysis": "collapse", "models": [], "seed": None,
                               "data_name": name, "n": body.scalars["n"],

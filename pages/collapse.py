@@ -6,7 +6,7 @@ import ui
 from backend import RunRequest, figures
 from collapse_runs import chosen_runs, start_and_watch, watched
 from collapse_study import study_tab
-from collapse_tabs import angles_tab, classes_tab, film_tab, layers_tab, steps_tab
+from collapse_tabs import angles_tab, classes_tab, film_tab, layers_tab, steps_tab, still
 from collapse_theory import theory_tab
 
 TABS = ("Layers and epochs", "Film", "Angles", "Classes", "From layer to layer", "Weight decay",
@@ -52,6 +52,7 @@ def of_bench(bench) -> dict:
         request = RunRequest("collapse", "", bench.data, seed=bench.seed)
     else:
         columns = [c for c in (bench.dataset.columns if bench.dataset else ()) if c != "row"]
+        ui.forget("classes-in", ["", *columns])
         label = st.selectbox("Classes are in", ["", *columns], key="classes-in",
                              format_func=lambda c: c or "the most even column",
                              bind="query-params")  # fmt: skip
@@ -67,6 +68,7 @@ def hero(results: dict) -> None:
     parts = list(dict.fromkeys(table["part"].to_pylist()))
     epochs = sorted(set(table["epoch"].to_pylist()))
     one, two = st.columns([2, 5])
+    ui.forget("part", parts)
     part = one.segmented_control("Rows", parts, default=parts[0], key="part", required=True,
                                  help="Collapse is of training rows; held-out rows do not "
                                  "collapse as far.")  # fmt: skip
@@ -76,20 +78,31 @@ def hero(results: dict) -> None:
         epoch = two.select_slider("Epoch", epochs, epochs[-1], key="epoch", bind="query-params")
     left, right = st.columns([2, 3], gap="medium")
     with left:
-        if "plane" in first.tables:
+        if _has_plane(first, part, epoch):
             fig = figures.collapse_plane(first, epoch=epoch, part=part)
             ui.show(ui.legend_below(fig).update_layout(height=ui.HERO_HEIGHT), key="plane",
                     alt=f"Three classes in their plane at epoch {epoch}")  # fmt: skip
         else:
-            st.info("A plane needs three classes.", icon=":material/lightbulb:")
+            st.info(
+                "A plane needs three classes whose means are not on one line.",
+                icon=":material/lightbulb:",
+            )
     with right:
         if len(epochs) > 1:
-            labels = {r.key: name for name, r in results.items()}
-            fig = figures.collapse_course(list(results.values()), part=part, current=epoch,
-                                          labels=labels if len(results) > 1 else None)  # fmt: skip
+            several = {r.key: name for name, r in results.items()} if len(results) > 1 else None
+            fig = ui.guarded(figures.collapse_course, list(results.values()), part=part,
+                             current=epoch, labels=several)  # fmt: skip
         else:
-            fig = figures.collapse_depth(first, measure="nc1_ratio", part=part)
+            fig = still(first, part)
         ui.show(fig.update_layout(height=ui.HERO_HEIGHT), key="course", alt=first.reading)
+
+
+def _has_plane(result, part: str, epoch: int) -> bool:
+    """Whether three classes could be drawn then."""
+    plane = result.tables.get("plane")
+    there = () if plane is None else zip(*(plane[c].to_pylist() for c in ("part", "epoch")),
+                                               strict=True)  # fmt: skip
+    return (part, epoch) in there
 
 
 def evidence(bench, results: dict) -> None:
@@ -108,19 +121,19 @@ def evidence(bench, results: dict) -> None:
     }  # fmt: skip
     with tabs[opened]:
         if opened in free:
-            free[opened]()
+            ui.guarded(free[opened])
         elif result is None:
             st.info("Train a net above, or look at the model of the bench.",
                     icon=":material/lightbulb:")  # fmt: skip
         else:
-            draw[opened]()
+            ui.guarded(draw[opened])
 
 
 def _exported(result):
-    """The figure that is taken away: the course, or the layers of one moment."""
+    """The figure that is taken away: the course, or one moment's."""
     if len(set(result.tables["trajectory"]["epoch"].to_pylist())) > 1:
         return figures.collapse_course(result)
-    return figures.collapse_depth(result, measure="nc1_ratio")
+    return still(result, str(result.scalars["part"]))
 
 
 main()

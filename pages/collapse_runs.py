@@ -40,8 +40,10 @@ def start_and_watch(bench) -> None:
         recipe["seed"] = bench.seed
         text = ui.recipe_text(**recipe)
         st.caption(f"`{text}`. Seed: that of the bench.")
-        ui.train_button(text)
-    _live()
+        if made := ui.train_button(text):
+            st.session_state["trained"] = [made]
+    if ui.is_training():
+        _live()
 
 
 def _own(recipe: dict) -> dict:
@@ -112,7 +114,7 @@ def watched() -> dict:
         bind="query-params",
         format_func=lambda k: f"{there[k]['name']}: {len(there[k]['epochs'])} epochs",
     )  # fmt: skip
-    return {there[k]["name"]: ui.workbench().watched_collapse(k) for k in keys}
+    return {there[k]["name"]: ui.guarded(ui.workbench().watched_collapse, k) for k in keys}
 
 
 def chosen_runs() -> dict[str, tuple[str, str]]:

@@ -11,7 +11,7 @@ def study_tab(bench) -> None:
     there = ui.runs()
     folders = [f for f in st.session_state.get("trained") or [] if f in there]
     if not folders:
-        st.info("Choose or start a training above; the study varies its weight decay.",
+        st.info("Look at a training done here; the study varies its weight decay.",
                 icon=":material/lightbulb:")  # fmt: skip
         return
     run = there[folders[0]]

@@ -126,4 +126,6 @@ def _start() -> None:
         label = two.text_input("Label column", "digit", key="train-label")
         epochs = three.number_input("Epochs", 1, 200, 30, key="train-epochs")
         seed = four.number_input("Seed of the training", 0, 10_000, 0, key="train-seed")
-        ui.train_button(ui.recipe_text(data=data, label=label, epochs=epochs, seed=seed))
+        recipe = ui.recipe_text(data=data, label=label, epochs=epochs, seed=seed)
+        if made := ui.train_button(recipe):
+            st.session_state["course"] = made

@@ -56,6 +56,12 @@ def code(result: Result) -> str:
     A suite's parameters are those of its parts. `rows` counts the rows of the capture.
     """
     said = result.provenance
+    if "watched" in said:
+        return (
+            "from backend import open_workbench\n\n"
+            f"result = open_workbench().watched_collapse({said['watched']!r})\n"
+            "print(result.reading)\n"
+        )
     models = theme.model_refs(said)
     given: dict[str, object] = {"model": models[0]} if models else {}
     given["data"] = said.get("data_ref") or said.get("data_name") or ""

@@ -25,6 +25,7 @@ from ui.selecting import selection, turn
 from ui.tables import table
 from ui.thumbnails import thumbnail
 from ui.training import (
+    is_training,
     labelled_pictures,
     recipe_text,
     running,
@@ -61,6 +62,7 @@ __all__ = [
     "held",
     "inspector",
     "is_playing",
+    "is_training",
     "judged_bench",
     "kept",
     "labelled_pictures",

@@ -35,6 +35,11 @@ def follow(key: str) -> object | None:
     if job := _job(key):
         progress(job)
         return None
+    return finished(key)
+
+
+def finished(key: str) -> object | None:
+    """The result of a job that was started here before, once, when it is done; draws nothing."""
     done = workbench().live_job(st.session_state.get(f"follow:{key}", ""))
     if done is None or done.state != "done":
         return None

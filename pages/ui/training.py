@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from urllib.parse import parse_qs, quote, urlencode
 
-from ui.following import do
+from ui.following import do, finished
 from ui.opening import workbench
+from ui.waiting import ACTIVE
 
 
 def runs() -> dict[str, dict]:
@@ -44,17 +45,28 @@ def recipe_text(**values: object) -> str:
     return urlencode({k: str(v) for k, v in values.items()}, quote_via=quote, safe="/:")
 
 
-def train_button(recipe: str, *, key: str = "training-run", label: str = "Train") -> None:
-    """A button that starts this training, and its progress."""
-    do(label, lambda: workbench().submit_training(recipe), key=key)
+def train_button(recipe: str, *, key: str = "training-run") -> str:
+    """A button that starts this training, and its progress; once it is done, its last folder."""
+    do("Train", lambda: workbench().submit_training(recipe), key=key)
+    made: dict | None = finished(key)  # type: ignore[assignment]
+    return made["checkpoints"][-1]["folder"] if made else ""
+
+
+def is_training() -> bool:
+    """Whether a training was started and has not ended."""
+    return bool(_live())
 
 
 def running() -> dict | None:
     """The record of a training that is running now; None where none is, or it has no epoch yet."""
-    live = [j for j in workbench().runner.live.values()
-            if j.kind == "train" and j.state in ("submitted", "running")]  # fmt: skip
-    for job in live[::-1]:
+    for job in _live()[::-1]:
         for run in workbench().trainings():
             if run["recipe"] == job.request.get("recipe") and run["history"]:
                 return run
     return None
+
+
+def _live() -> list:
+    """Jobs of trainings that have not ended, the oldest first."""
+    jobs = list(workbench().runner.live.values())
+    return [j for j in jobs if j.kind == "train" and j.state in ACTIVE]
