@@ -123,8 +123,9 @@ def chosen_runs() -> dict[str, tuple[str, str]]:
     if not there:
         return {}
     ui.forget("trained", list(there))
+    first = None if "trained" in st.session_state else next(iter(there))
     folders = st.multiselect(
-        "Trainings", list(there), default=next(iter(there)), key="trained", bind="query-params",
+        "Trainings", list(there), default=first, key="trained", bind="query-params",
         format_func=lambda f: ui.training_title(there[f]),
         help="The first is shown in full; the others lie over its course.",
     )  # fmt: skip
