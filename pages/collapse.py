@@ -4,7 +4,7 @@ import streamlit as st
 
 import ui
 from backend import RunRequest, figures
-from collapse_runs import chosen_runs, start_and_watch, watched
+from collapse_runs import chosen_runs, names_of, start_and_watch, watched
 from collapse_study import study_tab
 from collapse_tabs import angles_tab, classes_tab, film_tab, layers_tab, steps_tab, still
 from collapse_theory import theory_tab
@@ -56,7 +56,10 @@ def of_bench(bench) -> dict:
         label = st.selectbox("Classes are in", ["", *columns], key="classes-in",
                              format_func=lambda c: c or "the most even column",
                              bind="query-params")  # fmt: skip
-        request = bench.request("collapse", label=label, course=False)
+        course = st.toggle("Every checkpoint beside the model", key="checkpoints-too",
+                           bind="query-params", help="For a folder such as runs/epoch-0150 or "
+                           "runs/checkpoint-500: those up to it are read.")  # fmt: skip
+        request = bench.request("collapse", label=label, course=course)
     result = ui.answer(request, what="Collapse, layer by layer")
     return {} if result is None else {bench.model or bench.data: result}
 
@@ -89,9 +92,8 @@ def hero(results: dict) -> None:
             )
     with right:
         if len(epochs) > 1:
-            several = {r.key: name for name, r in results.items()} if len(results) > 1 else None
             fig = ui.guarded(figures.collapse_course, list(results.values()), part=part,
-                             current=epoch, labels=several)  # fmt: skip
+                             current=epoch, labels=names_of(results))  # fmt: skip
         else:
             fig = still(first, part)
         ui.show(fig.update_layout(height=ui.HERO_HEIGHT), key="course", alt=first.reading)

@@ -37,11 +37,12 @@ def start_and_watch(bench) -> None:
         recipe = dict(PRESETS.get(name, next(iter(PRESETS.values()))))
         if name == OWN:
             recipe = _own(recipe)
-        recipe["seed"] = bench.seed
-        text = ui.recipe_text(**recipe)
-        st.caption(f"`{text}`. Seed: that of the bench.")
-        if made := ui.train_button(text):
-            st.session_state["trained"] = [made]
+        seeds = st.number_input("Seeds", 1, 10, 1, key="seeds-trained", help="The bench's and the "
+                                "next ones; each also draws the held-out rows.")  # fmt: skip
+        texts = [ui.recipe_text(**recipe, seed=bench.seed + i) for i in range(seeds)]
+        st.caption(f"`{texts[0]}`")
+        if made := ui.train_button(*texts):
+            st.session_state["trained"] = made
     if ui.is_training():
         _live()
 
@@ -130,3 +131,14 @@ def chosen_runs() -> dict[str, tuple[str, str]]:
         help="The first is shown in full; the others lie over its course.",
     )  # fmt: skip
     return {ui.training_title(there[f]): (f, ui.training_data(there[f])) for f in folders}
+
+
+def names_of(results: dict) -> dict | None:
+    """Names of several results by key; trainings that differ in their seed may share one."""
+    if len(results) < 2:
+        return None
+    groups, there = {}, ui.runs()
+    if st.toggle("Seeds as one band", key="band", bind="query-params"):
+        refs = {r.key: m["ref"] for r in results.values() for m in r.provenance["models"]}
+        groups = {key: ui.training_group(there[ref]) for key, ref in refs.items() if ref in there}
+    return {r.key: groups.get(r.key, name) for name, r in results.items()}

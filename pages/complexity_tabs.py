@@ -128,4 +128,4 @@ def _start() -> None:
         seed = four.number_input("Seed of the training", 0, 10_000, 0, key="train-seed")
         recipe = ui.recipe_text(data=data, label=label, epochs=epochs, seed=seed)
         if made := ui.train_button(recipe):
-            st.session_state["course"] = made
+            st.session_state["course"] = made[0]

@@ -112,6 +112,10 @@ def _card_buttons(found, ref: str, dataset) -> None:
     page, label = LOOKED_AT.get(dataset.kind, ("compare.py", "Compare layers on it"))
     if page:
         one.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
+        if dataset.kind == "arrays":
+            one.page_link("collapse.py", label="See whether classes collapse", query_params={
+                "data": ref, "look": "the model of the bench"},
+                icon=":material/arrow_forward:")  # fmt: skip
         if dataset.kind == "image":
             one.page_link(
                 "complexity.py", label="Find features in it", icon=":material/arrow_forward:",

@@ -32,6 +32,7 @@ from ui.training import (
     runs,
     train_button,
     training_data,
+    training_group,
     training_title,
 )
 from ui.waiting import ACTIVE, answer, bar, failure, kept, progress
@@ -89,6 +90,7 @@ __all__ = [
     "thumbnail",
     "train_button",
     "training_data",
+    "training_group",
     "training_title",
     "turn",
     "undo_whatif",

@@ -16,17 +16,22 @@ def runs() -> dict[str, dict]:
 
 def training_title(run: Mapping) -> str:
     """A training in one line: which net on what, how long, how well, which seed."""
-    told = {name: values[0] for name, values in parse_qs(run["recipe"]).items()}
-    net = {"mlp": "MLP"}.get(told.get("net", ""), "residual net")
+    seed = parse_qs(run["recipe"]).get("seed", ["0"])[0]
     last = run["history"][-1] if run["history"] else {}
     score = f", held-out accuracy {last['test_accuracy']:.1%}" if last else ""
+    state = "" if run["finished"] else f", stopped after epoch {last.get('epoch', 0)}"
+    return f"{training_group(run)}, seed {seed}{score}{state} ({run['key'][:6]})"
+
+
+def training_group(run: Mapping) -> str:
+    """What trainings that differ in their seed alone have in common."""
+    told = {name: values[0] for name, values in parse_qs(run["recipe"]).items()}
+    net = {"mlp": "MLP"}.get(told.get("net", ""), "residual net")
     more = [f"{name} {told[name]}" for name in
             ("loss", "weight_decay", "head_decay", "body_decay", "layerwise", "label_noise")
             if name in told]  # fmt: skip
     extra = f", {', '.join(more)}" if more else ""
-    state = "" if run["finished"] else ", not finished"
-    return (f"{net} on {run['data_name']}, {last.get('epoch', 0)} epochs, seed "
-            f"{told.get('seed', 0)}{extra}{score}{state} ({run['key'][:6]})")  # fmt: skip
+    return f"{net} on {run['data_name']}, {run['epochs']} epochs{extra}"
 
 
 def training_data(run: Mapping) -> str:
@@ -45,11 +50,11 @@ def recipe_text(**values: object) -> str:
     return urlencode({k: str(v) for k, v in values.items()}, quote_via=quote, safe="/:")
 
 
-def train_button(recipe: str, *, key: str = "training-run") -> str:
-    """A button that starts this training, and its progress; once it is done, its last folder."""
-    do("Train", lambda: workbench().submit_training(recipe), key=key)
-    made: dict | None = finished(key)  # type: ignore[assignment]
-    return made["checkpoints"][-1]["folder"] if made else ""
+def train_button(*recipes: str, key: str = "training-run") -> list[str]:
+    """A button that starts these trainings, and their progress; their last folders, once."""
+    do("Train", lambda: workbench().submit_training(recipes), key=key)
+    made: list[dict] | None = finished(key)  # type: ignore[assignment]
+    return [run["checkpoints"][-1]["folder"] for run in made or ()]
 
 
 def is_training() -> bool:
@@ -59,11 +64,9 @@ def is_training() -> bool:
 
 def running() -> dict | None:
     """The record of a training that is running now; None where none is, or it has no epoch yet."""
-    for job in _live()[::-1]:
-        for run in workbench().trainings():
-            if run["recipe"] == job.request.get("recipe") and run["history"]:
-                return run
-    return None
+    asked = [text for job in _live() for text in job.request["recipe"]]
+    found = [run for run in workbench().trainings() if run["recipe"] in asked and run["history"]]
+    return next((run for run in found if not run["finished"]), next(iter(found), None))
 
 
 def _live() -> list:
