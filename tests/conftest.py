@@ -1,4 +1,9 @@
-"""Every test: one thread, no network, and a data folder of its own."""
+"""Every test: one thread, no network, and a data folder of its own.
+
+The whole suite is shared out file by file among processes, each with its own copy of what is made
+once a session; what is named on the command line runs in this process (`-n 2` shares that too).
+Every process must collect the same names in the same order: no sets, addresses or folders in ids.
+"""
 
 import os
 import shutil
@@ -47,6 +52,12 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         monkeypatch.setattr(work, name, counted)
     return seen
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A process for each core, four at most; none beside this one when tests are named."""
+    named = config.args_source is pytest.Config.ArgsSource.ARGS
+    return 0 if named else min(4, os.cpu_count() or 1)
 
 
 def pytest_runtest_setup() -> None:

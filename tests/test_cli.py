@@ -121,6 +121,7 @@ def test_a_mistake_in_the_words_writes_nothing_at_all(run, home, tmp_path, words
         (LLAMA, "texts.csv", ("--scheduler", "cloud"), "'cloud' is not known"),
         (LLAMA, "texts.csv", ("--other", BERT), "takes one model"),
     ],
+    ids=lambda value: Path(value).name if value in (LLAMA, VIT) else None,
 )
 def test_a_mistake_in_the_inputs_is_one_line_and_no_output(
     run, tmp_path, texts, model, data, more, said

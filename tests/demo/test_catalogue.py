@@ -37,7 +37,9 @@ def test_row(demo):
 
 
 @pytest.mark.parametrize(
-    "package", {p for demo in DEMO for p in demo.packages}, ids=lambda package: package.name
+    "package",
+    sorted({p for demo in DEMO for p in demo.packages}, key=lambda package: package.name),
+    ids=lambda package: package.name,
 )
 def test_package_is_pinned(package):
     hashes = (package.sha256,) if isinstance(package, Package) else package.sha256
