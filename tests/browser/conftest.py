@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.pages.material import World, fill, write_world
+from tests.pages.material import World, fill, write_images, write_world
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -40,10 +40,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Dashboard:
-    """A running server over a filled data folder."""
+    """A running server over a filled data folder; `epochs` are those that its training kept."""
 
-    def __init__(self, port: int, world: World, home: Path):
+    def __init__(self, port: int, world: World, home: Path, epochs: list[int]):
         self.address, self.world, self.home = f"http://127.0.0.1:{port}", world, home
+        self.epochs = epochs
 
     def url(self, page: str = "", **query: object) -> str:
         """The address of a page."""
@@ -59,6 +60,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     folder = tmp_path_factory.mktemp("dashboard")
     world, home = write_world(folder / "world"), folder / "home"
     fill(home, world)
+    epochs = _train(home, write_images(folder / "collapse.zip", 60))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -75,10 +77,24 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         )
         try:
             _wait(f"http://127.0.0.1:{port}/healthz", server, said)
-            yield Dashboard(port, world, home)
+            yield Dashboard(port, world, home, epochs)
         finally:
             server.terminate()
             server.wait(20)
+
+
+def _train(home: Path, data: Path) -> list[int]:
+    """A small training in a data folder that no server holds yet, looked at; the epochs kept."""
+    from backend import open_workbench
+    from backend.workbench import shutdown
+
+    found = open_workbench(home)
+    run = found.runner.wait(found.submit_training(
+        f"data={data}&label=label&net=mlp&blocks=2&width=8&batch=16&epochs=6&checkpoints=4"
+    ))  # fmt: skip
+    found.run("collapse", model=run["checkpoints"][-1]["folder"], data=run["data"])
+    shutdown()
+    return [checkpoint["epoch"] for checkpoint in run["checkpoints"]]
 
 
 def _wait(address: str, server: subprocess.Popen, said: Path) -> None:

@@ -3,24 +3,6 @@
 import pytest
 
 from tests.browser import drawn
-from tests.pages.material import write_images
-
-
-@pytest.fixture(scope="module")
-def epochs(dashboard, tmp_path_factory) -> list[int]:
-    """A small training in the dashboard's data folder, looked at; the epochs that it kept."""
-    from backend import open_workbench
-    from backend.workbench import shutdown
-
-    data = write_images(tmp_path_factory.mktemp("collapse") / "collapse.zip", 60)
-    found = open_workbench(dashboard.home)
-    run = found.runner.wait(found.submit_training(
-        f"data={data}&label=label&net=mlp&blocks=2&width=8&batch=16&epochs=6&checkpoints=4"
-    ))  # fmt: skip
-    kept = [c["epoch"] for c in run["checkpoints"]]
-    found.run("collapse", model=run["checkpoints"][-1]["folder"], data=run["data"])
-    shutdown()
-    return kept
 
 
 def slider(page, key: str):
@@ -37,11 +19,11 @@ def steps(page) -> list[float]:
     return drawn.chart(page, "spectrum").evaluate("e => Array.from(e._fullData.at(-1).y)")
 
 
-def test_a_training_follows_its_slider_and_theory_follows_its_own(dashboard, open_page, epochs):
+def test_a_training_follows_its_slider_and_theory_follows_its_own(dashboard, open_page):
     world = dashboard.world
     query = {"model": world.vit, "data": world.images}
     page = open_page(dashboard.url("collapse", **query))
-    *_, before, last = epochs
+    *_, before, last = dashboard.epochs
     drawn.wait_title(page, f"epoch {last}", "plane")
     drawn.settled(page)
     assert scroll_width(page) <= 1280

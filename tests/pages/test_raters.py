@@ -1,7 +1,10 @@
 """Raters: the ruler, bounds and dropping, items whose text is hidden, and the learning half."""
 
+from functools import partial
+
 import pytest
 
+from backend.preferences import rater_tastes
 from tests.pages.conftest import charts, check, said, settle, told
 
 PAGE = "raters.py"
@@ -67,7 +70,9 @@ def test_an_interaction_is_a_forest(page):
     assert "forest" in charts(at) and "cells of panel x criterion" in said(at)
 
 
-def test_harshness_is_told_from_taste(page):
+def test_harshness_is_told_from_taste(page, monkeypatch):
+    quick = partial(rater_tastes.fit_raters, steps=12)
+    monkeypatch.setattr(rater_tastes, "fit_raters", quick)
     at = page(tab="Harshness or taste")
     (button,) = [b for b in check(at).button if b.label == "Compute"]
     button.click().run()
