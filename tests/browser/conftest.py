@@ -59,8 +59,8 @@ class Dashboard:
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     folder = tmp_path_factory.mktemp("dashboard")
     world, home = write_world(folder / "world"), folder / "home"
-    fill(home, world)
     epochs = _train(home, write_images(folder / "collapse.zip", 60))
+    fill(home, world)  # last, so that these results are the newest
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
