@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,23 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         monkeypatch.setattr(work, name, counted)
     return seen
+
+
+@pytest.fixture
+def run(home: Path, capfd: pytest.CaptureFixture) -> Callable[..., tuple[int, str, list[str]]]:
+    """Runs a command line; returns exit code, standard output and the lines of standard error."""
+    from backend import cli
+
+    def call(*words: object) -> tuple[int, str, list[str]]:
+        capfd.readouterr()
+        try:
+            code = cli.main([str(word) for word in words])
+        except SystemExit as end:
+            code = end.code
+        said = capfd.readouterr()
+        return code, said.out, said.err.splitlines()
+
+    return call
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

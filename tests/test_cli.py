@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from backend import __version__, cli
+from backend import __version__
 from backend.figures.browser import BrowserMissing
 from tests import rigs
 
@@ -37,22 +37,6 @@ def no_browser(monkeypatch):
 @pytest.fixture
 def texts(tmp_path):
     return str(rigs.write_csv(tmp_path / "texts.csv", 40))
-
-
-@pytest.fixture
-def run(home, capfd):
-    """Runs a command line; returns exit code, standard output and the lines of standard error."""
-
-    def call(*words: object) -> tuple[int, str, list[str]]:
-        capfd.readouterr()
-        try:
-            code = cli.main([str(word) for word in words])
-        except SystemExit as end:
-            code = end.code
-        said = capfd.readouterr()
-        return code, said.out, said.err.splitlines()
-
-    return call
 
 
 def stored(home: Path) -> list[str]:

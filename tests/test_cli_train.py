@@ -9,28 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from backend import cli
 from tests import rigs
 from tests.training.made import bars
 
 ROOT = Path(__file__).parents[1]
 SMALL = ("epochs=2", "blocks=1", "width=4", "features=8", "checkpoints=3")
-
-
-@pytest.fixture
-def run(home, capfd):
-    """Runs a command line; returns exit code, standard output and the lines of standard error."""
-
-    def call(*words: object) -> tuple[int, str, list[str]]:
-        capfd.readouterr()
-        try:
-            code = cli.main([str(word) for word in words])
-        except SystemExit as end:
-            code = end.code
-        said = capfd.readouterr()
-        return code, said.out, said.err.splitlines()
-
-    return call
 
 
 @pytest.fixture
