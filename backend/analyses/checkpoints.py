@@ -82,6 +82,15 @@ def find_checkpoints(model: "LoadedModel") -> list[tuple[int, Path]]:
     return found
 
 
+def is_checkpoint(model: "LoadedModel") -> bool:
+    """Whether the model is named like a checkpoint, and one before it lies beside it."""
+    own = Path(model.source.folder)
+    match = _NAMED.fullmatch(own.name)
+    return match is not None and any(
+        number < int(match[2]) for number, _, _ in _named_folders(own.parent)
+    )
+
+
 def _named_folders(folder: Path) -> list[tuple[int, Path, str]]:
     """Number, path and kind (epoch, checkpoint, step) of what is named so, by number."""
     found = []

@@ -169,11 +169,12 @@ SPEC = register(
         title="Collapse",
         question="Do classes collapse to a simplex?",
         source="Papyan, Han, Donoho 2020; Tirer, Huang, Niles-Weed 2022/23",
-        version=1,
+        version=2,
         run=run,
         model="optional",
         arrays=True,
         needs_model=True,
+        sites="all,last",
         parameters=(
             Parameter("label", str, "", "Column of classes; empty: what the net was trained on, "
                       "else the column with the most even classes."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backend.analyses.checkpoints import find_checkpoints, vectors_at
+from backend.analyses.checkpoints import find_checkpoints, is_checkpoint, vectors_at
 from backend.analyses.inputs import sample, trunk
 from backend.analyses.spec import Progress
 from backend.analyses.targets import choose_target
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from backend.models.loading import LoadedModel
 
 _LEAST_OF_A_CLASS = 2
+_READ = ("penultimate", "final")  # what a head reads
 _TRAIN, _HELD_OUT, ALL = "train", "held out", "all"
 
 
@@ -88,6 +89,11 @@ def rows_of(
     run = _run_of(model)
     known = run.get("recipe_label", "") if run and run["data"] == view.dataset.hash else ""
     one = sample(view, rows=at_most, seed=seed)
+    if one.groups is not None:
+        raise AnalysisError(
+            f"{view.pooling} pooling gives several vectors a row, and a row has one class.",
+            "Choose a pooling with one vector a row, such as mean or last.",
+        )
     table = one.table()
     target = choose_target(table, label or known, text_column=view.dataset.text_column)
     if target is None or not target.classes:
@@ -150,24 +156,20 @@ def _parts(ids: np.ndarray, labels: np.ndarray, run: dict, column: str) -> tuple
 def moments(
     view: CaptureView, model: "LoadedModel", rows: Rows, *, course: bool, progress: Progress
 ) -> Iterator[Moment]:
-    """The model's checkpoints in turn, or the captured model alone."""
-    if course and (found := _checkpoints(model)):
-        for number, (epoch, folder) in enumerate(found):
-            progress(number, len(found), f"reading checkpoint {number + 1} of {len(found)}")
-            yield _opened(epoch, folder, view, model, rows)
-        return
-    one = {site: view.vectors(site) for site in trunk(tuple(s for s in view.sites if s != "head"))}
+    """The model's checkpoints up to its own in turn, or the captured model alone."""
+    found = find_checkpoints(model) if course and is_checkpoint(model) else []
+    for number, (epoch, folder) in enumerate(found[:-1]):
+        progress(number, len(found), f"reading checkpoint {number + 1} of {len(found)}")
+        yield _opened(epoch, folder, view, model, rows)
     place = {row: i for i, row in enumerate(view.rows().tolist())}
     at = np.array([place[row] for row in rows.ids.tolist()])
-    layers = _different({site: X[at] for site, X in one.items()})
-    yield Moment(0, layers, *_head(model, rows))
+    layers = {site: view.vectors(site)[at] for site in _layers(view.sites)}
+    yield _moment(found[-1][0] if found else 0, layers, model, rows)
 
 
-def _checkpoints(model: "LoadedModel") -> list[tuple[int, Path]]:
-    try:
-        return find_checkpoints(model)
-    except AnalysisError:
-        return []
+def _layers(sites: tuple[str, ...]) -> tuple[str, ...]:
+    """The sites of the main path between input and head, by depth."""
+    return trunk(tuple(s for s in sites if s not in ("head", "embed")))
 
 
 def _opened(epoch: int, folder: Path, view: CaptureView, like: "LoadedModel", rows: Rows) -> Moment:
@@ -178,9 +180,16 @@ def _opened(epoch: int, folder: Path, view: CaptureView, like: "LoadedModel", ro
 
     settings = Settings(folder, device=like.device.name, max_tokens=like.max_tokens)
     model = load(from_folder(str(folder), folder, settings=settings), settings)
-    sites = trunk(tuple(s for s in model.sites if s not in ("head", "embed")))
-    found = vectors_at(model, view, rows.ids, sites, progress=lambda *_: None, doing="")
-    return Moment(epoch, _different(found), *_head(model, rows))
+    layers = vectors_at(
+        model, view, rows.ids, _layers(model.sites), progress=lambda *_: None, doing=""
+    )
+    return _moment(epoch, layers, model, rows)
+
+
+def _moment(epoch: int, layers: dict[str, np.ndarray], model: "LoadedModel", rows: Rows) -> Moment:
+    """With the head where the last layer is what it reads."""
+    read = list(layers)[-1] in _READ
+    return Moment(epoch, _different(layers), *(_head(model, rows) if read else (None, None)))
 
 
 def _different(layers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

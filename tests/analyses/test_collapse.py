@@ -11,6 +11,7 @@ from backend.data.sources import read_data
 from backend.errors import AnalysisError, UserError
 from backend.settings import Settings
 from backend.workbench import open_workbench, shutdown
+from tests import rigs
 from tests.pages.material import write_images
 from tests.tiny import write_model
 from tests.training.made import png
@@ -150,12 +151,27 @@ def test_the_layers_of_any_model_can_be_asked_and_changed(bench, tmp_path):
     plain = workbench.run("collapse", model=str(vit), data=data, label="label", bootstrap=0)
     table = plain.tables["trajectory"]
     assert set(table["part"].to_pylist()) == {"all"} and set(table["epoch"].to_pylist()) == {0}
-    assert len(set(table["layer"].to_pylist())) >= 3
+    assert list(dict.fromkeys(table["layer"].to_pylist()))[-1] == "final"  # what the head reads
     assert "over the layers NC1~ goes from" in plain.reading
     skipped = workbench.run("collapse", model=str(vit), data=data, label="label", bootstrap=0,
                             whatif="skip:0")  # fmt: skip
     deepest = [t.tables["trajectory"].to_pylist()[-1]["nc1"] for t in (plain, skipped)]
     assert deepest[0] != deepest[1]
+
+
+def test_without_the_layer_that_the_head_reads_nothing_is_said_of_the_head(bench):
+    workbench, run, data, _ = bench
+    result = workbench.run("collapse", model=run["checkpoints"][-1]["folder"], data=data,
+                           sites="block.0", course=False, bootstrap=0)  # fmt: skip
+    lines = result.tables["trajectory"].to_pylist()
+    assert {r["layer"] for r in lines} == {"block.0"}
+    assert {(r["nc3"], r["nc4"], r["train_error"]) for r in lines} == {(None, None, None)}
+
+
+def test_several_vectors_a_row_are_refused(bench, tmp_path):
+    bert, texts = str(rigs.model_folder("bert")), str(rigs.write_csv(tmp_path / "texts.csv", 40))
+    with pytest.raises(UserError, match="tokens pooling gives several vectors a row"):
+        bench[0].run("collapse", model=bert, data=texts, pooling="tokens")
 
 
 def test_data_without_classes_are_refused(bench, tmp_path):
