@@ -13,7 +13,10 @@ PAGES = {  # where a result of an analysis is looked at
     "quantization": "whatif.py",
     "preferences": "preferences.py",
     "raters": "raters.py",
+    "complexity": "complexity.py",
+    "collapse": "collapse.py",
 }
+SAMPLED = ("compare.py", "complexity.py")  # whose number of rows is in the URL
 
 
 def main() -> None:
@@ -70,14 +73,19 @@ def recent(found) -> None:
     for column, record in zip(st.columns(3), kept, strict=False):
         with column.container(border=True):
             facts = record["provenance"]
-            model = " and ".join(PurePath(m["ref"]).name for m in facts["models"])
+            model = " and ".join(_name(m) for m in facts["models"])
             st.markdown(f"**{model}** on {facts['data_name']}" if model else facts["data_name"])
             ui.thumbnail(record["key"])
             st.caption(record["reading"])
             query = {"data": facts["data_ref"]}
             if facts["models"]:
                 query["model"] = facts["models"][0]["ref"]
-            if PAGES[record["analysis"]] == "compare.py":
+            if record["analysis"] == "collapse" and facts["models"]:
+                ref = facts["models"][0]["ref"]
+                query |= (
+                    {"trained": ref} if ref in ui.runs() else {"look": "the model of the bench"}
+                )
+            if facts["models"] and PAGES[record["analysis"]] in SAMPLED:
                 query["rows"] = str(facts["n"]) if str(facts["n"]) in ui.ROWS else "all"
             elif facts["models"] and record["analysis"] == "preferences":
                 query["described"] = "a model's layer"
@@ -85,6 +93,12 @@ def recent(found) -> None:
                 PAGES[record["analysis"]], label="Open", icon=":material/arrow_forward:",
                 query_params=query,
             )  # fmt: skip
+
+
+def _name(model: dict) -> str:
+    """A model as people call it: a folder by its title."""
+    ref = str(model["ref"])
+    return str(model.get("title") or PurePath(ref).name) if PurePath(ref).is_absolute() else ref
 
 
 def loaded(found) -> None:

@@ -9,10 +9,21 @@ from ui.drawing import show
 from ui.points import limits, sites_of
 from ui.waiting import kept
 
+
+def _classes(result):
+    """Three classes in their plane at the end; of fewer, the spread of each."""
+    at = {"epoch": result.scalars["last_epoch"]}
+    if "plane" in result.tables and at["epoch"] in result.tables["plane"]["epoch"].to_pylist():
+        return figures.collapse_plane(result, **at)
+    return figures.collapse_classes(result, **at)
+
+
 PICTURES: dict[str, Callable] = {  # what a small picture of a result shows
     "similarity": lambda result: figures.cka_map(result),
     "quantization": lambda result: figures.budget_curve(result),
     "preferences": lambda result: figures.taste_map(result),
+    "complexity": lambda result: figures.feature_map(result, colour="complexity"),
+    "collapse": lambda result: _classes(result),
     "raters": lambda result: figures.raw_against_measure(result),
 }
 
