@@ -96,6 +96,9 @@ def hero(results: dict) -> None:
                              current=epoch, labels=names_of(results))  # fmt: skip
         else:
             fig = still(first, part)
+        if len(results) > 1:
+            fig = ui.legend_below(fig, bottom=100 + 18 * len(results))
+            fig.update_layout(margin_t=100)
         ui.show(fig.update_layout(height=ui.HERO_HEIGHT), key="course", alt=first.reading)
 
 

@@ -4,39 +4,14 @@ import streamlit as st
 
 import ui
 from backend import figures
-
-PRESETS = {
-    "MLP on digits: 10 seconds": {
-        "data": "demo:digits", "label": "digit", "net": "mlp", "blocks": 5, "width": 64,
-        "weight_decay": 0.002, "epochs": 150, "drop": "1/3,2/3", "checkpoints": 20,
-    },
-    "MLP on digits, squared error": {
-        "data": "demo:digits", "label": "digit", "net": "mlp", "blocks": 5, "width": 64,
-        "weight_decay": 0.002, "epochs": 150, "drop": "1/3,2/3", "checkpoints": 20, "loss": "mse",
-    },
-    "MLP on digits, layer by layer": {
-        "data": "demo:digits", "label": "digit", "net": "mlp", "blocks": 6, "width": 64,
-        "weight_decay": 0.002, "epochs": 40, "layerwise": 1,
-    },
-    "Residual net on digits: a minute": {
-        "data": "demo:digits", "label": "digit", "blocks": 4, "width": 32, "weight_decay": 0.002,
-        "epochs": 60, "drop": "2/3,5/6", "checkpoints": 14,
-    },
-    "Residual net on MNIST: ten minutes": {
-        "data": "demo:mnist", "label": "digit", "blocks": 4, "width": 32, "weight_decay": 0.002,
-        "epochs": 40, "drop": "2/3,5/6", "checkpoints": 12,
-    },
-}  # fmt: skip
-OWN = "my own"
+from collapse_recipes import OWN, PRESETS, own_recipe
 
 
 def start_and_watch(bench) -> None:
     """Presets and settings of a training; while one runs, its course, second by second."""
     with st.expander("Train a net", icon=":material/model_training:", expanded=not ui.runs()):
         name = st.selectbox("Recipe", [*PRESETS, OWN], key="preset", bind="query-params")
-        recipe = dict(PRESETS.get(name, next(iter(PRESETS.values()))))
-        if name == OWN:
-            recipe = _own(recipe)
+        recipe = own_recipe() if name == OWN else PRESETS[name]
         seeds = st.number_input("Seeds", 1, 10, 1, key="seeds-trained", help="The bench's and the "
                                 "next ones; each also draws the held-out rows.")  # fmt: skip
         texts = [ui.recipe_text(**recipe, seed=bench.seed + i) for i in range(seeds)]
@@ -45,30 +20,6 @@ def start_and_watch(bench) -> None:
             st.session_state["trained"] = made
     if ui.is_training():
         _live()
-
-
-def _own(recipe: dict) -> dict:
-    """Every setting of a recipe."""
-    refs = ui.labelled_pictures()
-    one, two, three, four = st.columns(4)
-    data = one.selectbox("Pictures", refs, refs.index("demo:digits"), key="own-data")
-    label = two.text_input("Label column", "digit", key="own-label")
-    net = three.selectbox("Net", ("mlp", "residual"), key="own-net")
-    loss = four.selectbox("Loss", ("ce", "mse"), key="own-loss",
-                          help="mse: half the squared distance to one-hot.")  # fmt: skip
-    blocks = one.number_input("Blocks", 1, 64, 5, key="own-blocks")
-    width = two.number_input("Width", 1, 1024, 64, key="own-width")
-    epochs = three.number_input("Epochs", 1, 2000, 150, key="own-epochs")
-    lr = four.number_input("Learning rate", 0.0001, 1.0, 0.05, format="%.4f", key="own-lr")
-    decay = one.number_input("Weight decay", 0.0, 0.1, 0.002, format="%.4f", key="own-decay")
-    drop = two.text_input("Divide it by 10 after", "1/3,2/3", key="own-drop",
-                          help="Shares of the epochs.")  # fmt: skip
-    bias = three.selectbox("Bias of the head", (1, 0), key="own-bias",
-                           format_func=("without", "with").__getitem__)  # fmt: skip
-    kept = four.number_input("Checkpoints", 2, 60, 20, key="own-checkpoints")
-    return {"data": data, "label": label, "net": net, "loss": loss, "blocks": blocks,
-            "width": width, "epochs": epochs, "lr": lr, "weight_decay": decay, "drop": drop,
-            "head_bias": bias, "checkpoints": kept}  # fmt: skip
 
 
 @st.fragment(run_every=1.0)
@@ -137,8 +88,16 @@ def names_of(results: dict) -> dict | None:
     """Names of several results by key; trainings that differ in their seed may share one."""
     if len(results) < 2:
         return None
-    groups, there = {}, ui.runs()
+    names, there = {r.key: name for name, r in results.items()}, ui.runs()
     if st.toggle("Seeds as one band", key="band", bind="query-params"):
         refs = {r.key: m["ref"] for r in results.values() for m in r.provenance["models"]}
-        groups = {key: ui.training_group(there[ref]) for key, ref in refs.items() if ref in there}
-    return {r.key: groups.get(r.key, name) for name, r in results.items()}
+        names |= {key: ui.training_group(there[ref]) for key, ref in refs.items() if ref in there}
+    return _apart(names)
+
+
+def _apart(names: dict[str, str]) -> dict[str, str]:
+    """The names without the parts that all of them have, and without how good they are."""
+    names = {key: name.partition(", held-out")[0] for key, name in names.items()}
+    same = set.intersection(*(set(name.split(", ")) for name in names.values()))
+    short = {k: ", ".join(p for p in n.split(", ") if p not in same) for k, n in names.items()}
+    return {key: short[key] or name for key, name in names.items()}

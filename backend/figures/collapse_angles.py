@@ -12,7 +12,7 @@ import pyarrow as pa
 from backend.analyses.result import Result
 from backend.errors import AnalysisError
 from backend.figures import palette, theme
-from backend.figures.collapse_curves import at_epoch, part_of, sample_of
+from backend.figures.collapse_curves import at_epoch, part_of, sample_of, when
 from backend.figures.columns import numbers, table_of, texts
 
 _NAMED = 40  # up to so many classes are each named along the axes
@@ -68,7 +68,7 @@ def collapse_cosines(
     note = (f"ideal cosine {theme.number(-1 / (K - 1))}; mean distance from it "
             f"{theme.number(float(np.nanmean(size)))}, largest "
             f"{theme.number(float(np.nanmax(size)))}")  # fmt: skip
-    title = f"Angles of class means against a simplex, epoch {epoch}"
+    title = f"Angles of class means against a simplex{when(result, epoch)}"
     return theme.finish(fig, title, result.provenance, sample=sample_of([result], part), note=note)
 
 

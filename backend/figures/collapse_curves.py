@@ -94,6 +94,12 @@ def part_of(result: Result, table: pa.Table, part: str | None) -> tuple[pa.Table
     return table.filter(pc.equal(table["part"], part)), part  # type: ignore[attr-defined]
 
 
+def when(result: Result, epoch: int) -> str:
+    """`, epoch 12` for a title; nothing where the result is of one moment, such as saved rows."""
+    moments = set(table_of(result, "trajectory", "epoch")["epoch"].to_pylist())
+    return f", epoch {epoch}" if len(moments) > 1 else ""
+
+
 def at_epoch(table: pa.Table, epoch: int) -> pa.Table:
     """The lines of one epoch; AnalysisError names the epochs there are."""
     mine = table.filter(pc.equal(table["epoch"], epoch))  # type: ignore[attr-defined]

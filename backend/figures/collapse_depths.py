@@ -49,7 +49,8 @@ def collapse_depth(
     for at, colour in zip(chosen, shades, strict=True):
         rows = zip(grid.layers, grid.value[:, at], grid.low[:, at], grid.high[:, at], strict=True)
         points = {n: {"value": v, "low": lo, "high": hi} for n, v, lo, hi in rows}
-        look = {"name": f"epoch {grid.epochs[at]}", "colour": colour}
+        name = f"epoch {grid.epochs[at]}" if len(grid.epochs) > 1 else grid.part
+        look = {"name": name, "colour": colour}
         add_line(fig, grid.layers, points, n_blocks=grid.n_blocks, **look)
     if grid.positive:
         _add_straight(fig, grid.value[:, chosen[-1]])

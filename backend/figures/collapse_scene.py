@@ -15,7 +15,7 @@ from backend.analyses.result import Result
 from backend.collapse.geometry import CORNERS
 from backend.errors import AnalysisError
 from backend.figures import palette, theme
-from backend.figures.collapse_curves import at_epoch, part_of, sample_of
+from backend.figures.collapse_curves import at_epoch, part_of, sample_of, when
 from backend.figures.columns import integers, numbers, table_of, texts
 
 KINDS = ("sample", "mean", "head")
@@ -94,7 +94,7 @@ def collapse_plane(result: Result, *, epoch: int, part: str | None = None) -> go
     fig.update_layout(uirevision="collapse plane", height=620, margin={"l": 40, "b": 60})
     many, of = scene.outside(epoch)
     lost = f"{theme.count(many)} of {theme.count(of)} dots out of the frame" if many else ""
-    title = f"Three classes in their plane, epoch {epoch}"
+    title = f"Three classes in their plane{when(result, epoch)}"
     sample = sample_of([result], scene.part, explain(scene))
     return theme.finish(fig, title, result.provenance, sample=sample, note=lost)
 

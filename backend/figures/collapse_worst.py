@@ -12,7 +12,7 @@ from backend.analyses.intervals import wilson
 from backend.analyses.result import Result
 from backend.errors import AnalysisError
 from backend.figures import palette, theme
-from backend.figures.collapse_curves import at_epoch, part_of, sample_of
+from backend.figures.collapse_curves import at_epoch, part_of, sample_of, when
 from backend.figures.columns import integers, numbers, table_of, texts
 from backend.figures.lines import error_bars
 
@@ -72,7 +72,7 @@ def collapse_classes(
     )
     many = table.num_rows
     note = f"{len(names)} of {theme.count(many)} classes drawn" if len(names) < many else ""
-    title = f"The least collapsed classes first, epoch {epoch}"
+    title = f"The least collapsed classes first{when(result, epoch)}"
     return theme.finish(fig, title, result.provenance, sample=sample_of([result], part), note=note)
 
 

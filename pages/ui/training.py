@@ -20,7 +20,7 @@ def training_title(run: Mapping) -> str:
     last = run["history"][-1] if run["history"] else {}
     score = f", held-out accuracy {last['test_accuracy']:.1%}" if last else ""
     state = "" if run["finished"] else f", stopped after epoch {last.get('epoch', 0)}"
-    return f"{training_group(run)}, seed {seed}{score}{state} ({run['key'][:6]})"
+    return f"{training_group(run)}, seed {seed} ({run['key'][:6]}){score}{state}"
 
 
 def training_group(run: Mapping) -> str:

@@ -1,6 +1,9 @@
 """Three classes in their plane: places, the ideal triangle, heads, and a frame that stays."""
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 from backend.collapse.geometry import CORNERS
@@ -69,3 +72,13 @@ def test_what_cannot_be_drawn_is_said():
     del result.tables["plane"]
     with pytest.raises(AnalysisError, match="no plane of three classes"):
         collapse_plane(result, epoch=0)
+
+
+def test_a_result_of_one_moment_names_no_epoch():
+    many = collapse()
+    end = max(many.tables["trajectory"]["epoch"].to_pylist())
+    course = many.tables["trajectory"]
+    last = course.filter(pc.equal(course["epoch"], end))
+    one = replace(many, tables=many.tables | {"trajectory": last})
+    assert collapse_plane(many, epoch=end).layout.title.text.endswith(f", epoch {end}")
+    assert "epoch" not in collapse_plane(one, epoch=end).layout.title.text
