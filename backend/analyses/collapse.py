@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from backend.analyses.collapse_claims import CLAIMS
+from backend.analyses.collapse_claims import CLAIMS, said
 from backend.analyses.collapse_inputs import ALL, Rows, from_arrays, moments, rows_of
 from backend.analyses.collapse_steps import no_steps, steps
 from backend.analyses.collapse_tables import Tables
 from backend.analyses.inputs import notes
-from backend.analyses.intervals import number, say
+from backend.analyses.intervals import number
 from backend.analyses.result import Body, Scalar
 from backend.analyses.spec import Parameter, Progress, Spec, register
 from backend.capture.view import CaptureView
@@ -137,7 +137,7 @@ def _reading(s: dict) -> str:
     about = f"{s['n']:,} rows ({s['part']}), {s['classes']} classes, {s['width']} wide"
     if s["checkpoints"] == 1:
         text = f"At {s['layer']} " + ", ".join(
-            f"{title} is {_said(s, name, 'end')}" for name, title in _NAMES.items()
+            f"{title} is {said(s, name, 'end')}" for name, title in _NAMES.items()
             if s[f"{name}_end"] is not None
         )  # fmt: skip
         if s["layers"] > 1:
@@ -150,17 +150,10 @@ def _reading(s: dict) -> str:
         text = (f"Training error first was 0 at epoch {s['zero_epoch']}; from checkpoint "
                 f"{s['start_epoch']} to {s['last_epoch']} ")  # fmt: skip
     text += ", ".join(
-        f"{title} goes {_said(s, name, 'start')} to {_said(s, name, 'end')}"
+        f"{title} goes {said(s, name, 'start')} to {said(s, name, 'end')}"
         for name, title in _NAMES.items() if s[f"{name}_end"] is not None
     )  # fmt: skip
     return f"{text} ({s['layer']}, {about})."
-
-
-def _said(s: dict, name: str, when: str) -> str:
-    value, low, high = (s[f"{name}_{when}{end}"] for end in ("", "_low", "_high"))
-    if value is None:
-        return "undefined"
-    return number(value) if low is None else say(value, low, high)
 
 
 SPEC = register(

@@ -23,7 +23,7 @@ def _falls(name: str) -> Callable[[Result], Measured]:
         if start is None:
             return Measured(f"{name} is not defined at epoch {s['start_epoch']}",
                             "not testable here")  # fmt: skip
-        first, last = (_said(s, name, when) for when in ("start", "end"))
+        first, last = (said(s, name, when) for when in ("start", "end"))
         high = s[f"{name}_end_high"] if s[f"{name}_end_high"] is not None else end
         low = s[f"{name}_start_low"] if s[f"{name}_start_low"] is not None else start
         text = f"{first} at epoch {s['start_epoch']}, {last} at epoch {s['last_epoch']}"
@@ -32,8 +32,11 @@ def _falls(name: str) -> Callable[[Result], Measured]:
     return measure
 
 
-def _said(s: dict, name: str, when: str) -> str:
+def said(s: dict, name: str, when: str) -> str:
+    """A measure at the `start` or the `end`, with its interval where it has one."""
     value, low, high = (s[f"{name}_{when}{end}"] for end in ("", "_low", "_high"))
+    if value is None:
+        return "undefined"
     return number(value) if low is None else say(value, low, high)
 
 

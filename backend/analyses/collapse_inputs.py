@@ -9,6 +9,7 @@ import numpy as np
 
 from backend.analyses.checkpoints import find_checkpoints, is_checkpoint, vectors_at
 from backend.analyses.inputs import sample, trunk
+from backend.analyses.linear_head import class_names, linear_head
 from backend.analyses.spec import Progress
 from backend.analyses.targets import choose_target
 from backend.capture.view import CaptureView
@@ -201,18 +202,7 @@ def _different(layers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def _head(model: "LoadedModel", rows: Rows) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Weight and bias where the head is one linear map to exactly these classes."""
-    weight = getattr(model.head, "weight", None)
-    if weight is None or weight.ndim != 2 or len(weight) != len(rows.classes):
+    head = linear_head(model)
+    if head is None or class_names(model, len(head[0])) != rows.classes:
         return None, None
-    if tuple(_names(model, len(weight))) != rows.classes:
-        return None, None
-    bias = getattr(model.head, "bias", None)
-    W = weight.detach().float().cpu().numpy().astype(np.float64)
-    b = np.zeros(len(W)) if bias is None else bias.detach().float().cpu().numpy().astype(float)
-    return W, b
-
-
-def _names(model: "LoadedModel", count: int) -> tuple[str, ...]:
-    from backend.analyses.complexity_inputs import class_names
-
-    return class_names(model, count)
+    return head

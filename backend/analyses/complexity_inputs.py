@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from backend.analyses.inputs import sample, trunk
+from backend.analyses.linear_head import class_names, linear_head
 from backend.capture.view import CaptureView
 from backend.complexity.readability import Split
 from backend.data.dataset import Dataset
@@ -114,14 +115,12 @@ def files_of(table: pa.Table) -> np.ndarray | None:
 
 def with_head(subject: Subject, model: "LoadedModel") -> Subject:
     """The head's weights where it is one linear map of the last layer."""
-    weight = getattr(model.head, "weight", None)
+    head = linear_head(model)
     assert subject.last is not None
-    if weight is None or weight.ndim != 2 or weight.shape[1] != subject.last.shape[1]:
+    if head is None or head[0].shape[1] != subject.last.shape[1]:
         note = "The head is not one linear map of the last layer, so importance is not measured."
         return replace(subject, notes=(*subject.notes, note))
-    W = weight.detach().float().cpu().numpy().astype(np.float64)
-    bias = getattr(model.head, "bias", None)
-    b = np.zeros(len(W)) if bias is None else bias.detach().float().cpu().numpy().astype(float)
+    W, b = head
     labels = _predicted(subject.last, W, b)
     return replace(subject, weight=W, bias=b, labels=labels, classes=class_names(model, len(W)))
 
@@ -133,21 +132,6 @@ def _predicted(X: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:
         at = slice(start, start + 256)
         out[at] = (X[at] @ W.T + b).argmax(axis=1)
     return out
-
-
-def class_names(model: "LoadedModel", count: int) -> tuple[str, ...]:
-    """Names of the head's classes: of its labels file, its config, or its tokens; else numbers."""
-    from backend.models.convnets import read_labels
-
-    if model.is_decoder:
-        return ()
-    known = read_labels(model.source.folder)
-    if len(known) == count:
-        return known
-    named = getattr(getattr(model.model, "config", None), "id2label", None)
-    if isinstance(named, dict) and len(named) == count:
-        return tuple(str(named[i]) for i in range(count))
-    return tuple(map(str, range(count)))
 
 
 def split_rows(n: int, *, seed: int, groups: np.ndarray | None = None) -> Split:

@@ -4,14 +4,14 @@ The network predicts what the ridge probe leaves over, so it starts as the linea
 only be chosen over it by rows that neither was fitted on.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from backend.complexity.linear_probe import factorise
 from backend.complexity.readability import ALPHAS, Layers, Split, readability
+from backend.threads import one_torch_thread
 
 MLP = "mlp"
 LINEAR = "linear"
@@ -85,23 +85,10 @@ def probe_ladder(
         progress(index, len(layers), f"training probes of {name}")
         if live.any():
             alpha = float(linear.alphas[index, live][0])
-            with _one_thread():
+            with one_torch_thread():
                 found = _of_layer(X, targets[:, live], split, alpha, network, seed)
             mlp[index, live], best[index, live] = found
     return Ladder(linear.layers, features, linear.raw, mlp, best)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Hold torch to one thread: on matrices this small a second one costs ten times the work."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _of_layer(

@@ -12,7 +12,7 @@ from backend.preferences.choices import Choices
 from backend.preferences.form import Form
 from backend.preferences.net import PalNet
 from backend.preferences.tastes import Tastes
-from backend.preferences.threads import threads_for
+from backend.threads import one_torch_thread
 
 BATCH = 8192
 FULL_BATCH_MOST = 200_000  # more choices are learned in batches
@@ -94,7 +94,7 @@ def fit(
             form, persons=len(choices.persons), wide=X.shape[1], narrow=training.width,
             asked=0 if C is None else C.shape[1], generator=generator,
         )  # fmt: skip
-        with threads_for(len(rows)):
+        with one_torch_thread(len(rows)):
             found.append(learn(net, data, training, generator, check))
     best = min(found, key=lambda t: t.loss).tightened(np.unique(choices.u[rows]))
     return replace(best, scale=best.scale * cooled)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from backend.preferences.threads import threads_for
+from backend.threads import one_torch_thread
 
 SPREADS = (0.05, 0.25, 0.5, 1.0, 2.0)  # of the priors of what raters differ in, tried in turn
 
@@ -128,7 +128,7 @@ def _fit(
         value.backward()
         return value
 
-    with threads_for(len(rows)):
+    with one_torch_thread(len(rows)):
         optimiser.step(closure)  # type: ignore[arg-type]
     with torch.no_grad():
         value = float((_losses(free, learned, closed).sum() + _prior(free, wide)) / len(rows))

@@ -9,8 +9,6 @@ can never rise, a rater's severity starts with the weight that the Rasch model g
 labels on one text are counted instead of repeating the text.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -30,6 +28,7 @@ from backend.rasch.ordinal import (
     torch_ordinal_loss,
     torch_softmax_loss,
 )
+from backend.threads import one_torch_thread
 
 if TYPE_CHECKING:
     import torch
@@ -169,7 +168,7 @@ def fit_head(
         )
     rng = np.random.default_rng(seed)
     held = np.isin(groups, rng.permutation(used)[: len(used) // _INNER])
-    with _one_thread():
+    with one_torch_thread():
         epochs = _best_epoch(X, rows, held, settings, seed)
         whole = _Trainer(X, rows, settings, seed)
         for _ in range(epochs):
@@ -191,19 +190,6 @@ def _best_epoch(
         elif epoch - epochs >= _PATIENCE:
             break
     return epochs
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Hold torch to one thread: these matrices are small, and threads would wait for each other."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class _Trainer:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-BASE = {"errors", "keys", "settings"}
+BASE = {"errors", "keys", "settings", "threads"}
 HEAVY = ("torch", "transformers", "umap", "sklearn", "distributed", "streamlit")
 
 # `layers` is the one analysis that puts others together under one key.
@@ -21,6 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "keys": set(),
     "settings": set(),
+    "threads": set(),
     "data": set(),
     "models": set(),
     "store": set(),

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
-
-ONE_THREAD_MOST = 50_000  # choices or ratings
+FEW = 50_000  # rows up to which a second thread costs more than it gives
 
 
 @contextmanager
-def threads_for(n: int) -> Iterator[None]:
-    """One torch thread inside the block for few choices; as many as before otherwise."""
+def one_torch_thread(n: int = 0) -> Iterator[None]:
+    """One torch thread inside the block, for at most `FEW` rows; as many as before for more."""
+    import torch
+
     before = torch.get_num_threads()
-    torch.set_num_threads(1 if n <= ONE_THREAD_MOST else before)
+    torch.set_num_threads(1 if n <= FEW else before)
     try:
         yield
     finally:
