@@ -5,6 +5,7 @@
 
 __version__ = "0.1.0"
 
+from backend.collapse.path import central_path
 from backend.collapse.playground import playground
 from backend.errors import UserError
 from backend.preferences.placing import Board
@@ -21,6 +22,7 @@ __all__ = [
     "UserError",
     "WhatIf",
     "Workbench",
+    "central_path",
     "open_workbench",
     "playground",
 ]

@@ -4,6 +4,7 @@ import streamlit as st
 
 import ui
 from backend import RunRequest, figures
+from collapse_classes import answered
 from collapse_runs import chosen_runs, names_of, start_and_watch, watched
 from collapse_study import study_tab
 from collapse_tabs import angles_tab, classes_tab, film_tab, layers_tab, steps_tab, still
@@ -23,8 +24,10 @@ def main() -> None:
     bench = ui.bench(default_model="demo:efficientnet-lite0", default_data="demo:digits")
     look = st.segmented_control("Look at", LOOK, default=LOOK[0], key="look", required=True,
                                 bind="query-params")  # fmt: skip
-    of = {LOOK[0]: of_trainings, LOOK[1]: of_bench, LOOK[2]: lambda _: watched()}
-    results = of[look](bench)
+    if look == LOOK[2]:
+        results = watched()
+    else:
+        results = answered(of_trainings(bench) if look == LOOK[0] else of_bench(bench))
     if results:
         main_result = next(iter(results.values()))
         st.markdown(f"**{main_result.reading}**")
@@ -34,20 +37,17 @@ def main() -> None:
     evidence(bench, results)
 
 
-def of_trainings(bench) -> dict:
-    """Results of the trainings that were chosen, by title; empty before there is one."""
+def of_trainings(bench) -> dict[str, RunRequest]:
+    """What is asked of the trainings that were chosen, by title; empty before there is one."""
     start_and_watch(bench)
-    found = {}
-    for name, (folder, data) in chosen_runs().items():
-        asked = RunRequest("collapse", folder, data, seed=bench.seed)
-        result = ui.answer(asked, what=f"Collapse of {name}")
-        if result is not None:
-            found[name] = result
-    return found
+    return {
+        name: RunRequest("collapse", folder, data, seed=bench.seed)
+        for name, (folder, data) in chosen_runs().items()
+    }
 
 
-def of_bench(bench) -> dict:
-    """The bench's model, as it is or changed, or the arrays of a file."""
+def of_bench(bench) -> dict[str, RunRequest]:
+    """What is asked of the bench's model, as it is or changed, or of the arrays of a file."""
     if bench.dataset is not None and bench.dataset.kind == "arrays":
         request = RunRequest("collapse", "", bench.data, seed=bench.seed)
     else:
@@ -60,8 +60,7 @@ def of_bench(bench) -> dict:
                            bind="query-params", help="For a folder such as runs/epoch-0150 or "
                            "runs/checkpoint-500: those up to it are read.")  # fmt: skip
         request = bench.request("collapse", label=label, course=course)
-    result = ui.answer(request, what="Collapse, layer by layer")
-    return {} if result is None else {bench.model or bench.data: result}
+    return {request.model or bench.dataset.name: request}
 
 
 def hero(results: dict) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 import ui
-from backend import UserError, figures, playground
+from backend import UserError, central_path, figures, playground
 
 
 @st.fragment
@@ -40,6 +40,22 @@ def theory_tab() -> None:
         "Blocks on the diagonal carry a class's deviations over; those off it are cross-talk "
         "between classes. beta large: about one layer; beta small: a flexible network."
     )
+    if st.toggle("Follow the gradient flow", key="flow", bind="query-params", help="On the central "
+                 "path, where the head is always the best one (Eq. 4, Theorem 3.1)."):  # fmt: skip
+        _flow(chosen)
+
+
+def _flow(chosen: dict) -> None:
+    """NC1~ falling along the flow, and the tethered minimisers beside it."""
+    duration = st.select_slider("Until t", (0.1, 0.2, 0.5, 1.0, 2.0, 5.0), 1.0, key="duration",
+                                bind="query-params")  # fmt: skip
+    setting = {name: value for name, value in chosen.items() if name != "beta"}
+    path = ui.guarded(central_path, **setting, duration=duration)
+    if path is not None:
+        ui.show(figures.collapse_path(path), key="flow-figure", alt="NC1~ along the gradient flow")
+        st.caption("Theorem 3.1: NC1~ falls strictly; without the decay exp(-2 lH t) the spread "
+                   "within classes falls and that between them rises. A tethered minimiser is one "
+                   "implicit step of length 1/beta.")  # fmt: skip
 
 
 def _sliders() -> dict:

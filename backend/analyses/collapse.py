@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from backend.analyses.collapse_claims import CLAIMS, said
-from backend.analyses.collapse_inputs import ALL, Rows, from_arrays, moments, rows_of
+from backend.analyses.collapse_inputs import ALL, Rows, from_arrays, moments, restricted, rows_of
 from backend.analyses.collapse_steps import no_steps, steps
 from backend.analyses.collapse_tables import Tables
 from backend.analyses.inputs import notes
@@ -32,7 +32,7 @@ _NAMES = {"nc1": "NC1", "nc2": "NC2", "nc3": "NC3", "nc4": "NC4"}
 def run(
     views: tuple[CaptureView, ...], *, data: Dataset, also: Dataset | None, seed: int,
     progress: Progress, label: str, course: bool, at_most: int, bootstrap: int, classes: str,
-    model: "LoadedModel | None" = None,
+    only: str, model: "LoadedModel | None" = None,
 ) -> Body:  # fmt: skip
     """Measure collapse of a captured model, of its checkpoints, or of saved features."""
     if views:
@@ -43,6 +43,7 @@ def run(
     else:
         rows, one = from_arrays(data)
         found, name = iter([one]), data.name
+    rows, found = restricted(rows, found, only)
     tables = Tables(rows, name, bootstrap, seed, three=_three(rows, classes))
     last = None
     for moment in found:
@@ -177,6 +178,7 @@ SPEC = register(
                       maximum=2000),
             Parameter("classes", str, "", "Three classes whose plane is drawn, with commas; "
                       "empty: the first three."),
+            Parameter("only", str, "", "Classes that are measured, with commas; empty: all."),
         ),
         claims=CLAIMS,
     )

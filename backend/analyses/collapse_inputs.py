@@ -1,7 +1,7 @@
 """Which rows, classes and checkpoints a look at collapse reads."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,6 +76,38 @@ def from_arrays(data: Dataset) -> tuple[Rows, Moment]:
     rows = Rows(np.arange(len(X)), codes.astype(np.int64), tuple(map(str, names.tolist())),
                 {ALL: np.arange(len(X))})  # fmt: skip
     return rows, Moment(0, {"features": X.reshape(len(X), -1)}, weight, bias)
+
+
+def restricted(rows: Rows, found: Iterable[Moment], only: str) -> tuple[Rows, Iterator[Moment]]:
+    """Some of the classes, as if the others were not there; the head decides between these.
+
+    Raises
+    ------
+    AnalysisError : a class is not known, or there are fewer than two.
+    """
+    names = {name.strip() for name in only.split(",") if name.strip()}
+    unknown = sorted(names.difference(rows.classes))
+    if unknown or len(names) == 1:
+        told = f"names {', '.join(unknown)}" if unknown else "is one class"
+        raise AnalysisError(f"only={only!r} {told}.",
+                            f"Name two or more of {', '.join(rows.classes[:50])}.")  # fmt: skip
+    if not names or len(names) == len(rows.classes):
+        return rows, iter(found)
+    kept = np.flatnonzero([name in names for name in rows.classes])
+    place = np.full(len(rows.classes), -1)
+    place[kept] = np.arange(len(kept))
+    labels = place[rows.labels]
+    classes = tuple(rows.classes[k] for k in kept)
+    note = f"Only {len(kept)} of {len(rows.classes)} classes: {', '.join(classes)}."
+    some = replace(
+        rows, labels=labels, classes=classes, notes=(*rows.notes, note),
+        parts={name: at[labels[at] >= 0] for name, at in rows.parts.items()},
+    )  # fmt: skip
+    return some, (
+        m if m.weight is None or m.bias is None
+        else replace(m, weight=m.weight[kept], bias=m.bias[kept])
+        for m in found
+    )  # fmt: skip
 
 
 def rows_of(

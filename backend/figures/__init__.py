@@ -90,6 +90,7 @@ _MODULE_OF = {
     "collapse_heat": "collapse_grid",
     "collapse_layers": "collapse_depths",
     "collapse_live": "collapse_epochs",
+    "collapse_path": "collapse_central",
     "collapse_plane": "collapse_scene",
     "collapse_spectrum": "collapse_theory",
     "collapse_steps": "collapse_flexibility",

@@ -111,6 +111,25 @@ def test_classes_that_are_not_there_are_refused(ask):
         ask({"classes": "0,7,1"}, **saved(0.1))
 
 
+def test_some_classes_are_measured_as_if_there_were_no_others(ask):
+    whole = saved(0.3)
+    body = ask({"only": "3, 1,0"}, **whole)
+    kept = np.isin(whole["labels"], (0, 1, 3))
+    alone = {k: whole[k][kept] for k in ("features", "labels")} | {
+        k: whole[k][[0, 1, 3]] for k in ("weight", "bias")
+    }
+    line, expected = (b.tables["trajectory"].to_pylist()[0] for b in (body, ask(**alone)))
+    assert line["n"] == 90 and line == expected
+    assert line["nc1"] != ask(**whole).tables["trajectory"]["nc1"][0].as_py()
+    assert "Only 3 of 4 classes: 0, 1, 3." in body.scalars["note"]
+
+
+@pytest.mark.parametrize(("only", "said"), [("0,9", "names 9"), ("2", "is one class")])
+def test_classes_that_cannot_be_measured_are_refused(ask, only, said):
+    with pytest.raises(AnalysisError, match=said):
+        ask({"only": only}, **saved(0.1))
+
+
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
     """A workbench with pictures of three colours, and a tiny MLP trained on them."""

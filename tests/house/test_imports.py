@@ -52,6 +52,7 @@ ALLOWED: dict[str, set[str]] = {
         "analyses.spec",
         "collapse.geometry",
         "collapse.metrics",
+        "collapse.path",
         "collapse.playground",
         "preferences.placing",
     },

@@ -194,6 +194,30 @@ def test_the_study_asks_before_it_trains(page, trained, tmp_path):
     assert "1 seeds say little" in said(at)
 
 
+def test_some_classes_can_be_looked_at(page, trained, tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 4
+    given = {"features": rng.normal(size=(80, 5)) + 4 * np.eye(4, 5)[y], "labels": y}
+    ref = _saved(trained, tmp_path, **given)
+    at = check(page(look=BENCH, data=ref))
+    at.multiselect(key="only").set_value(["0", "2", "3"]).run()
+    at = check(settle(at))
+    assert "60 rows (all), 3 classes" in said(at) and "Only 3 of 4 classes" in said(at)
+    assert {t["name"] for t in charts(at)["plane"]["data"] if t.get("name")} >= {"0", "2", "3"}
+    at.multiselect(key="only").set_value(["0"]).run()
+    assert "80 rows (all)" in said(check(at)) and "Two classes or more" in said(at)
+
+
+def test_the_gradient_flow_is_drawn_when_asked_for(page):
+    at = check(page(tab="Theory", K=3, d=6, n=4))
+    assert "flow-figure" not in charts(at)
+    at.toggle(key="flow").set_value(True).run()
+    assert len(charts(check(at))["flow-figure"]["data"]) == 4
+    at.select_slider(key="lW").set_value(2.0).run()
+    at.select_slider(key="lH").set_value(0.5).run()
+    assert any("no classes to follow" in e.value for e in at.error)
+
+
 def test_theory_stands_beside_numbers(page):
     at = check(page(tab="Theory", K=3, d=6, n=4))
     assert {"spectrum", "blocks"} <= set(charts(at)) and len(at.metric) == 4
